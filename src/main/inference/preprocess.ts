@@ -1,0 +1,92 @@
+/** From a photo to the model's numbers: where to resize, crop and pad, and pixels to a tensor. */
+import { AppError } from '../../shared/errors.ts';
+import type { Pixels, Preprocess } from './model.ts';
+
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** What the decoder does with an upright photo to get the model's pixels, in this order. */
+export interface ResizePlan {
+  /** Size to resize to, aspect ratio not kept beyond what these numbers say. */
+  width: number;
+  height: number;
+  /** sharp's name of the resampling kernel. */
+  kernel: 'cubic' | 'linear' | 'lanczos3';
+  /** Part of the resized picture to keep, for `cover`. */
+  crop?: Box;
+  /** Borders to add, in pixels, and their colour, for `contain`. */
+  pad?: { left: number; top: number; right: number; bottom: number; colour: [number, number, number] };
+}
+
+const kernels = { bicubic: 'cubic', bilinear: 'linear', lanczos: 'lanczos3' } as const;
+
+/** Plans how a photo of `width` x `height` pixels becomes the model's size. */
+export function resizePlan(width: number, height: number, preprocess: Preprocess): ResizePlan {
+  if (!(width >= 1 && height >= 1)) {
+    throw new AppError('internal', `A photo needs at least one pixel, not ${width} x ${height}.`);
+  }
+  const kernel = kernels[preprocess.resample];
+  if (preprocess.fit === 'cover') return { ...cover(width, height, preprocess), kernel };
+  if (preprocess.fit === 'contain') return { ...contain(width, height, preprocess), kernel };
+  return { width: preprocess.width, height: preprocess.height, kernel };
+}
+
+/** As torchvision's Resize and CenterCrop: the longer side truncated, the offset rounded half to even. */
+function cover(width: number, height: number, target: Preprocess): Omit<ResizePlan, 'kernel'> {
+  const byWidth = width * target.height <= height * target.width;
+  const resized = byWidth
+    ? { width: target.width, height: Math.floor((target.width * height) / width) }
+    : { width: Math.floor((target.height * width) / height), height: target.height };
+  const left = roundHalfEven((resized.width - target.width) / 2);
+  const top = roundHalfEven((resized.height - target.height) / 2);
+  return { ...resized, crop: { left, top, width: target.width, height: target.height } };
+}
+
+function contain(width: number, height: number, target: Preprocess): Omit<ResizePlan, 'kernel'> {
+  const scale = Math.min(target.width / width, target.height / height);
+  const resized = {
+    width: Math.min(target.width, Math.max(1, Math.round(width * scale))),
+    height: Math.min(target.height, Math.max(1, Math.round(height * scale))),
+  };
+  const [across, down] = [target.width - resized.width, target.height - resized.height];
+  const [left, top] = [Math.floor(across / 2), Math.floor(down / 2)];
+  const [red, green, blue] = target.mean;
+  const colour: [number, number, number] = [Math.round(red), Math.round(green), Math.round(blue)];
+  return { ...resized, pad: { left, top, right: across - left, bottom: down - top, colour } };
+}
+
+/** Python's `round`, which torchvision uses. */
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  if (x - floor !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** Photos -> [n, 3, height, width] in row-major order, each value (x - mean) / std. */
+export function toTensor(batch: readonly Pixels[], preprocess: Preprocess): Float32Array {
+  const area = preprocess.width * preprocess.height;
+  const tensor = new Float32Array(batch.length * 3 * area);
+  const tables = [0, 1, 2].map((channel) => valueTable(preprocess, channel));
+  batch.forEach((pixels, row) => {
+    if (pixels.length !== 3 * area) {
+      const size = `${preprocess.width} x ${preprocess.height} x 3`;
+      throw new AppError('internal', `A photo for the model has ${pixels.length} bytes instead of ${size}.`);
+    }
+    tables.forEach((table, channel) => {
+      const plane = tensor.subarray((row * 3 + channel) * area, (row * 3 + channel + 1) * area);
+      for (let i = 0; i < area; i++) plane[i] = table[pixels[3 * i + channel] ?? 0] ?? 0;
+    });
+  });
+  return tensor;
+}
+
+/** The tensor's value for each of the 256 levels of one channel. */
+function valueTable(preprocess: Preprocess, channel: number): Float32Array {
+  const mean = preprocess.mean[channel] ?? 0;
+  const std = preprocess.std[channel] ?? 1;
+  return Float32Array.from({ length: 256 }, (_, level) => (level - mean) / std);
+}

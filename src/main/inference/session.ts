@@ -1,0 +1,158 @@
+/**
+ * The only importer of ONNX Runtime: opens a model file on one execution provider and runs it.
+ *
+ * [Note: telemetry] Recent builds of the runtime carry an uploader, which `ORT_DISABLE_TELEMETRY=1` turns
+ * off. It must be set before the library is loaded, so the library is imported late and after the check.
+ */
+import type * as Ort from 'onnxruntime-node';
+import { AppError, reasonOf } from '../../shared/errors.ts';
+
+export type TensorData = Float32Array | Float16Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
+
+/** What goes in: numbers in row-major order, `dims` multiplying to their count. */
+export interface Feed {
+  readonly type: 'float32' | 'float16' | 'int64' | 'int32' | 'bool';
+  readonly dims: readonly number[];
+  readonly data: TensorData;
+}
+
+/** What comes out; it can be fed again. `dispose` it as soon as it has been read: it may be GPU memory. */
+export type Tensor = Ort.Tensor;
+
+export interface Session {
+  /** Declared inputs: name to element type, such as `int64`. */
+  readonly inputs: ReadonlyMap<string, string>;
+  readonly outputs: readonly string[];
+  readonly provider: string;
+  /** Runs once; `fetches` names the outputs wanted (all by default). Throws the runtime's own error. */
+  run(
+    feeds: Readonly<Record<string, Feed | Tensor>>,
+    fetches?: readonly string[],
+  ): Promise<Record<string, Tensor>>;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  provider: string;
+  /** CPU threads inside one operator. */
+  threads: number;
+  /** Outputs that stay in GPU memory when the provider has its own, such as a decoder's cache. */
+  keepOnDevice?: (output: string) => boolean;
+}
+
+/** GPU providers by platform, best first; see docs/architecture.md. */
+const preferred: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  win32: ['dml', 'webgpu'],
+  linux: ['cuda', 'webgpu'],
+  darwin: ['coreml', 'webgpu'],
+};
+
+let runtime: Promise<typeof Ort> | undefined;
+
+/** Loads the native library once. Throws AppError('internal') where its telemetry is not turned off. */
+function loadRuntime(): Promise<typeof Ort> {
+  if (process.env['ORT_DISABLE_TELEMETRY'] !== '1') {
+    throw new AppError('internal', 'ORT_DISABLE_TELEMETRY=1 must be set before ONNX Runtime is loaded.');
+  }
+  runtime ??= import('onnxruntime-node').then((ort) => {
+    ort.env.logLevel = 'error';
+    return ort;
+  });
+  return runtime;
+}
+
+/** What the installed runtime offers on this machine, in the order to try; `cpu` is always last. */
+export async function providers(): Promise<string[]> {
+  const ort = await loadRuntime();
+  const offered = new Set(ort.listSupportedBackends().map((backend) => backend.name));
+  const wanted = preferred[process.platform] ?? [];
+  return [...wanted.filter((name) => offered.has(name)), 'cpu'];
+}
+
+/** ONNX Runtime's version, for the doctor page. */
+export async function runtimeVersion(): Promise<string> {
+  return (await loadRuntime()).env.versions.common;
+}
+
+/**
+ * Opens the ONNX file at `path`. Throws AppError('model') when it cannot be opened or the provider is not
+ * there: some providers would otherwise fall back to the CPU with no more than a console warning.
+ */
+export async function openSession(path: string, options: SessionOptions): Promise<Session> {
+  const ort = await loadRuntime();
+  const offered = await providers();
+  if (!offered.includes(options.provider)) {
+    throw new AppError('model', `No provider "${options.provider}" here; there is ${offered.join(', ')}.`);
+  }
+  try {
+    return wrap(ort, await create(ort, path, options), options.provider);
+  } catch (error) {
+    throw new AppError('model', `Cannot open ${path} on ${options.provider}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Creates the session, and a second time when outputs have to be named to stay on the device. */
+async function create(ort: typeof Ort, path: string, options: SessionOptions): Promise<Ort.InferenceSession> {
+  const settings: Ort.InferenceSession.SessionOptions = {
+    executionProviders: [options.provider],
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  };
+  const session = await ort.InferenceSession.create(path, settings);
+  const kept =
+    options.provider === 'webgpu' ? session.outputNames.filter(options.keepOnDevice ?? (() => false)) : [];
+  if (kept.length === 0) return session;
+  await session.release();
+  const locations = Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const]));
+  return ort.InferenceSession.create(path, { ...settings, preferredOutputLocation: locations });
+}
+
+function wrap(ort: typeof Ort, session: Ort.InferenceSession, provider: string): Session {
+  const toTensor = (value: Feed | Tensor): Tensor => ('location' in value ? value : makeTensor(ort, value));
+  return {
+    provider,
+    inputs: new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : ''])),
+    outputs: session.outputNames,
+    async run(feeds, fetches = session.outputNames) {
+      const tensors = Object.fromEntries(
+        Object.entries(feeds).map(([name, value]) => [name, toTensor(value)]),
+      );
+      return session.run(tensors, fetches);
+    },
+    close: () => session.release(),
+  };
+}
+
+function makeTensor(ort: typeof Ort, { type, data, dims }: Feed): Tensor {
+  // Node's binding takes float16 as raw bits, whatever the array is called.
+  const raw =
+    data instanceof Float16Array ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
+  return new ort.Tensor(type, raw as Float32Array, dims);
+}
+
+/** Token ids, masks or positions: `int64` unless the session declares `int32`. */
+export function integers(values: ArrayLike<number>, dims: readonly number[], type = 'int64'): Feed {
+  if (type === 'int32') return { type, dims, data: Int32Array.from(values) };
+  return { type: 'int64', dims, data: BigInt64Array.from(Array.from(values), BigInt) };
+}
+
+/** Floats in the precision that the session declares, `float32` by default. */
+export function floats(values: Float32Array, dims: readonly number[], type = 'float32'): Feed {
+  if (type === 'float16') return { type, dims, data: new Float16Array(values) };
+  return { type: 'float32', dims, data: values };
+}
+
+/** Reads a float tensor as float32 and disposes it. Throws AppError('model') for other element types. */
+export async function readFloats(tensor: Tensor): Promise<Float32Array> {
+  const data: unknown = await tensor.getData();
+  tensor.dispose();
+  if (data instanceof Float32Array) return data;
+  if (data instanceof Float16Array) return Float32Array.from(data);
+  if (data instanceof Uint16Array) return Float32Array.from(new Float16Array(data.slice().buffer));
+  throw new AppError('model', `Expected floating-point numbers from the model, got ${tensor.type}.`);
+}

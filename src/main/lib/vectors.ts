@@ -1,0 +1,32 @@
+/** Arithmetic on embeddings: unit length, similarity, and their two stored forms (float16, int8). */
+
+/** Scales to length 1, in a new array. A vector of zeros stays as it is: it is similar to nothing. */
+export function normalise(vector: Float32Array): Float32Array {
+  const length = Math.sqrt(dot(vector, vector));
+  return length > 0 ? vector.map((x) => x / length) : vector.slice();
+}
+
+/** Sum of products; the cosine where both are of unit length. Throws RangeError for unequal lengths. */
+export function dot(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) throw new RangeError(`dot: ${a.length} numbers against ${b.length}`);
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
+  return sum;
+}
+
+/** Little-endian float16 bytes, two for each number: the form embeddings are stored in. */
+export function toHalf(vector: Float32Array): Uint8Array {
+  return new Uint8Array(new Float16Array(vector).buffer);
+}
+
+/** The numbers of `toHalf` bytes. Copies first, as bytes from a database may start at an odd address. */
+export function fromHalf(bytes: Uint8Array): Float32Array {
+  if (bytes.length % 2 !== 0)
+    throw new RangeError(`float16 needs an even number of bytes, not ${bytes.length}`);
+  return Float32Array.from(new Float16Array(bytes.slice().buffer));
+}
+
+/** A unit vector in steps of 1/127, for the exact scan; the best are ranked again in float16. */
+export function quantise(unit: Float32Array): Int8Array {
+  return Int8Array.from(unit, (x) => Math.max(-127, Math.min(127, Math.round(x * 127))));
+}
