@@ -7,7 +7,8 @@ upright by its EXIF orientation, converted to RGB, squashed to 224 x 224 with
 Pillow's bicubic filter (fit "fill"). For three photos of different shapes it
 also writes NAME.cover.png: the shortest side resized to 224, rounded as
 torchvision's Resize does, then the centre cropped as its CenterCrop does.
-PNG keeps the pixels exactly. Needs Pillow and numpy; written with Pillow 13.0.
+An embedded colour profile is ignored, as the reference image processors ignore
+it (sample-05 is in Adobe RGB). PNG keeps the pixels exactly. Needs Pillow and numpy; written with Pillow 13.0.
 """
 
 import sys
