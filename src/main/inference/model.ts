@@ -5,7 +5,11 @@
  */
 import { z } from 'zod';
 
-const file = z.object({ path: z.string().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.int().min(0) });
+const file = z.object({
+  path: z.string().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes: z.int().min(0),
+});
 
 export const preprocessSchema = z.strictObject({
   /** Raised when the numbers below change, so that old embeddings are not mixed with new ones. */
@@ -141,7 +145,11 @@ export interface Model {
   /** Text about one photo, streamed. */
   generate?(prefix: Float32Array, prompt: Prompt, options?: GenerateOptions): Promise<Generated>;
   /** Captions of several photos at once, without streaming. */
-  generateBatch?(prefixes: readonly Float32Array[], prompt: Prompt, options?: GenerateOptions): Promise<Generated[]>;
+  generateBatch?(
+    prefixes: readonly Float32Array[],
+    prompt: Prompt,
+    options?: GenerateOptions,
+  ): Promise<Generated[]>;
   close(): Promise<void>;
 }
 
