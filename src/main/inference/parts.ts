@@ -1,0 +1,67 @@
+/** What the families share: how a part of a model is opened, and reading rows out of a batch. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError, reasonOf } from '../../shared/errors.ts';
+import type { Manifest } from './model.ts';
+import { openSession, readFloats, type Session, type SessionOptions, type Tensor } from './session.ts';
+import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+
+/** A verified model folder and the provider to run it on. */
+export interface Opening {
+  dir: string;
+  manifest: Manifest;
+  options: Pick<SessionOptions, 'provider' | 'threads'>;
+}
+
+/** Opens one of the model's ONNX files. Throws AppError('model'). */
+export function openPart(
+  { dir, options }: Opening,
+  file: string,
+  keepOnDevice?: SessionOptions['keepOnDevice'],
+): Promise<Session> {
+  return openSession(join(dir, file), { ...options, ...(keepOnDevice && { keepOnDevice }) });
+}
+
+/** Opens the model's tokenizer from its two files. Throws AppError('model'). */
+export async function openTokenizer(
+  dir: string,
+  files: { tokenizer: string; tokenizerConfig: string },
+): Promise<Tokenizer> {
+  return loadTokenizer(
+    await readJson(join(dir, files.tokenizer)),
+    await readJson(join(dir, files.tokenizerConfig)),
+  );
+}
+
+/** Parses a JSON file of the model. Throws AppError('model') naming it. */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (error) {
+    throw new AppError('model', `Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * An output [rows, ...] of a batch as one array a row, each of `width` numbers. Disposes the tensor.
+ * Throws AppError('model') when its shape is not what the manifest says.
+ */
+export async function readRows(
+  tensor: Tensor | undefined,
+  name: string,
+  shape: { rows: number; width: number },
+): Promise<Float32Array[]> {
+  const { rows, width } = shape;
+  const found = tensor ? `[${tensor.dims.join(', ')}]` : 'nothing';
+  const size = tensor?.dims.reduce((a, b) => a * b, 1);
+  if (!tensor || tensor.dims[0] !== rows || size !== rows * width) {
+    tensor?.dispose();
+    const expected = `${rows} rows of ${width} numbers`;
+    throw new AppError(
+      'model',
+      `Output "${name}" is ${found} where model.json says ${expected}. Get the model again.`,
+    );
+  }
+  const values = await readFloats(tensor);
+  return Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width));
+}
