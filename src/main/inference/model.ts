@@ -4,6 +4,7 @@
  * A member that is missing is a capability that is missing. Nothing here knows a model by name.
  */
 import { z } from 'zod';
+import type { Sampling } from './sampling.ts';
 
 const file = z.object({
   path: z.string().min(1),
@@ -127,6 +128,10 @@ export interface Generated {
 export interface GenerateOptions {
   maxNewTokens?: number;
   beams?: number;
+  /** Draws tokens at random instead of taking the likeliest; for one beam. */
+  sampling?: Sampling;
+  /** The text ends before the first of these. */
+  stop?: readonly string[];
   signal?: AbortSignal;
   /** Called with text as it is settled; never splits a grapheme. */
   onText?: (text: string) => void;

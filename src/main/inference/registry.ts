@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ModelInfo } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { openTextEncoder } from './families/dual-encoder.ts';
+import { openGenerator } from './families/vlm.ts';
 import { filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
 import type { Manifest, Model, Part } from './model.ts';
 import type { Opening } from './parts.ts';
@@ -60,7 +61,8 @@ const openers: Record<Part, (opening: Opening) => Promise<Member[]>> = {
   vision: async (opening) => [await openVision(opening)],
   text: async (opening) =>
     opening.manifest.embed ? [await openTextEncoder(opening, opening.manifest.embed)] : [],
-  generate: () => Promise.resolve([]),
+  generate: async (opening) =>
+    opening.manifest.generate ? [await openGenerator(opening, opening.manifest.generate)] : [],
 };
 
 /**

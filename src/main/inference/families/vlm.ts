@@ -1,7 +1,14 @@
 /** Captions and answers: an image prefix before a prompt in a decoder-only language model. */
-import type { GenerateManifest, Seen } from '../model.ts';
-import { readRows } from '../parts.ts';
+import { beamSearch, type BeamDecoding } from '../beam.ts';
+import { causalDecoder, isCache, type CausalSessions } from '../causal.ts';
+import { confidence, decodeRows, type Decoder, type Sequence } from '../generate.ts';
+import type { GenerateManifest, GenerateOptions, Generated, Model, Prompt, Seen } from '../model.ts';
+import { openPart, openTokenizer, readRows, type Opening } from '../parts.ts';
+import { fitPrompt } from '../prompt.ts';
+import type { Rules } from '../sampling.ts';
 import type { Tensor } from '../session.ts';
+import { openTextStream, type TextStream } from '../streaming.ts';
+import type { Tokenizer } from '../tokenizer.ts';
 
 /** The image side: what to fetch from the vision pass, and how to read it for a batch of `rows` photos. */
 export function prefixReader(generate: GenerateManifest): {
@@ -16,5 +23,118 @@ export function prefixReader(generate: GenerateManifest): {
       const prefixes = await readRows(tensor, output, { rows, width });
       return prefixes.map((prefix) => ({ prefix }));
     },
+  };
+}
+
+export type Generator = Required<Pick<Model, 'generate' | 'generateBatch' | 'close'>>;
+
+interface Opened {
+  facts: GenerateManifest;
+  sessions: CausalSessions;
+  tokenizer: Tokenizer;
+}
+
+/** Opens the language side. Throws AppError('model'), with nothing left open. */
+export async function openGenerator(opening: Opening, facts: GenerateManifest): Promise<Generator> {
+  const tokenizer = await openTokenizer(opening.dir, facts);
+  const embedTokens = await openPart(opening, facts.embedTokens);
+  const decoder = await openPart(opening, facts.decoder, isCache).catch(async (error: unknown) => {
+    await embedTokens.close();
+    throw error;
+  });
+  const opened: Opened = { facts, sessions: { embedTokens, decoder }, tokenizer };
+  return {
+    async generate(prefix, prompt, options = {}) {
+      const [text] = await write(opened, [prefix], prompt, options);
+      if (!text) throw new Error('One prefix gave no text.');
+      return text;
+    },
+    async generateBatch(prefixes, prompt, options = {}) {
+      const quiet = withoutText(options);
+      if (beamsFor(facts, prompt, options) === 1) return write(opened, prefixes, prompt, quiet);
+      const texts: Generated[] = [];
+      for (const prefix of prefixes) texts.push(...(await write(opened, [prefix], prompt, quiet)));
+      return texts;
+    },
+    close: async () => {
+      await Promise.all([embedTokens.close(), decoder.close()]);
+    },
+  };
+}
+
+function withoutText(options: GenerateOptions): GenerateOptions {
+  const quiet = { ...options };
+  delete quiet.onText;
+  return quiet;
+}
+
+function beamsFor(facts: GenerateManifest, prompt: Prompt, options: GenerateOptions): number {
+  return options.beams ?? (prompt.question === undefined ? facts.captionDecoding.beams : 1);
+}
+
+/** The same prompt after each prefix: all rows together when greedy; beams take one prefix. */
+async function write(
+  opened: Opened,
+  prefixes: readonly Float32Array[],
+  prompt: Prompt,
+  options: GenerateOptions,
+): Promise<Generated[]> {
+  if (prefixes.length === 0) return [];
+  const { facts, sessions, tokenizer } = opened;
+  const maxNewTokens = options.maxNewTokens ?? facts.maxNewTokens;
+  const fitted = fitPrompt(facts, tokenizer, prompt, maxNewTokens);
+  const textOf = textReader(tokenizer, prompt, fitted.ids);
+  const streams = prefixes.map(() => openTextStream({ textOf, stop: options.stop, onText: options.onText }));
+  const decoder = causalDecoder(sessions, facts, { prefixes, ids: fitted.ids });
+  const sequences = await search(decoder, streams, {
+    ...rulesOf(facts),
+    maxNewTokens,
+    beams: beamsFor(facts, prompt, options),
+    lengthPenalty: 1,
+    signal: options.signal,
+    ...(options.sampling && { sampling: options.sampling }),
+  });
+  return sequences.map((sequence, row) => ({
+    text: streams[row]?.finish(sequence.tokens) ?? '',
+    tokens: sequence.tokens,
+    confidence: confidence(sequence),
+    sent: fitted.text,
+    droppedTurns: fitted.droppedTurns,
+  }));
+}
+
+function rulesOf(facts: GenerateManifest): Rules {
+  const { repetitionPenalty, noRepeatNgram, eos } = facts;
+  return { repetitionPenalty, noRepeatNgram, minNewTokens: 0, stopIds: eos };
+}
+
+/** Greedy text is streamed; of beams, only the winner can be shown, at the end. */
+async function search<Cache>(
+  decoder: Decoder<Cache>,
+  streams: readonly TextStream[],
+  decoding: BeamDecoding,
+): Promise<Sequence[]> {
+  if (decoding.beams > 1) {
+    const watch = (row: number, tokens: readonly number[]): boolean => streams[row]?.stopped(tokens) ?? false;
+    return [await beamSearch(decoder, { ...decoding, watch })];
+  }
+  return decodeRows(decoder, { ...decoding, watch: (row, tokens) => streams[row]?.push(tokens) ?? false });
+}
+
+/**
+ * How new tokens read after the prompt: a caption that a person began is shown whole, anything else without
+ * its prompt. Decoded together with the prompt, so that a token which goes on a word joins it.
+ */
+function textReader(
+  tokenizer: Tokenizer,
+  prompt: Prompt,
+  ids: readonly number[],
+): (tokens: readonly number[]) => string {
+  const head = tokenizer.decode(ids);
+  const start = prompt.question === undefined ? (prompt.caption?.trim() ?? '') : '';
+  return (tokens) => {
+    const whole = tokenizer.decode([...ids, ...tokens]);
+    const rest = whole.startsWith(head) ? whole.slice(head.length) : tokenizer.decode(tokens);
+    return start === '' ? rest.trimStart() : start + rest;
   };
 }

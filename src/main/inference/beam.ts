@@ -1,0 +1,98 @@
+/** Beam search as `transformers` does it with `early_stopping=True`. */
+import { throwIfAborted } from '../../shared/errors.ts';
+import type { Decoder, Decoding, Sequence } from './generate.ts';
+import { applyRules, logSoftmax } from './sampling.ts';
+
+export interface BeamDecoding extends Decoding {
+  beams: number;
+  /** Finished texts compare by score / length ** lengthPenalty: above 0 favours longer ones. */
+  lengthPenalty: number;
+}
+
+/** A text being written: the sum of its tokens' log probabilities after the rules, and where it came from. */
+interface Beam {
+  parent: number;
+  tokens: number[];
+  logProbs: number[];
+  score: number;
+  ended?: Sequence['ended'];
+}
+
+/** The best text for a decoder of one row. Throws AppError('aborted') between two steps. */
+export async function beamSearch<Cache>(decoder: Decoder<Cache>, decoding: BeamDecoding): Promise<Sequence> {
+  throwIfAborted(decoding.signal);
+  let { logits, cache } = await decoder.start();
+  let running: Beam[] = [{ parent: 0, tokens: [], logProbs: [], score: 0 }];
+  let finished: Beam[] = [];
+  try {
+    for (;;) {
+      throwIfAborted(decoding.signal);
+      const candidates = expand(running, logits, decoding);
+      finished = collect(finished, candidates, decoding);
+      running = candidates.filter((beam) => !beam.ended).slice(0, decoding.beams);
+      if (running.length === 0 || finished.length >= decoding.beams) break;
+      const parents = running.map((beam) => beam.parent);
+      if (parents.length !== logits.length || parents.some((parent, at) => parent !== at)) {
+        cache = await decoder.select(cache, parents);
+      }
+      const ids = running.map((beam) => beam.tokens.at(-1) ?? 0);
+      ({ logits, cache } = await decoder.next(ids, cache));
+    }
+  } finally {
+    decoder.free(cache);
+  }
+  const best = finished[0] ?? running[0];
+  return toSequence(best, decoding);
+}
+
+/**
+ * The best continuations of all beams together, likeliest first. There are enough of them that, even when
+ * every stop id is among the likeliest of every beam, as many as there are beams go on.
+ */
+function expand(running: readonly Beam[], logits: readonly Float32Array[], decoding: BeamDecoding): Beam[] {
+  const wanted = Math.max(2, 1 + decoding.stopIds.length) * decoding.beams;
+  const best: { parent: number; id: number; score: number }[] = [];
+  const plain = running.map((_, parent) => logSoftmax(logits[parent] ?? new Float32Array()));
+  running.forEach((beam, parent) => {
+    const scores = (plain[parent] ?? new Float32Array()).slice();
+    applyRules(scores, decoding, [...(decoding.prompt ?? []), ...beam.tokens], beam.tokens.length);
+    scores.forEach((logProb, id) => insert(best, { parent, id, score: beam.score + logProb }, wanted));
+  });
+  return best.map(({ parent, id, score }) => {
+    const { tokens = [], logProbs = [] } = running[parent] ?? {};
+    const grown = [...tokens, id];
+    const logProb = plain[parent]?.[id] ?? -Infinity;
+    const ended = endOf(grown, decoding);
+    return { parent, tokens: grown, logProbs: [...logProbs, logProb], score, ...(ended && { ended }) };
+  });
+}
+
+/** Keeps `best` sorted, highest first and at most `limit` long; what is forbidden (-Infinity) stays out. */
+function insert<T extends { score: number }>(best: T[], candidate: T, limit: number): void {
+  const lowest = best.length < limit ? -Infinity : (best.at(-1)?.score ?? -Infinity);
+  if (!(candidate.score > lowest)) return;
+  const place = best.findIndex((other) => candidate.score > other.score);
+  best.splice(place < 0 ? best.length : place, 0, candidate);
+  if (best.length > limit) best.pop();
+}
+
+function endOf(tokens: number[], decoding: BeamDecoding): Sequence['ended'] | undefined {
+  if (decoding.stopIds.includes(tokens.at(-1) ?? -1)) return 'stop-id';
+  if (decoding.watch?.(0, tokens)) return 'watch';
+  return tokens.length >= decoding.maxNewTokens ? 'length' : undefined;
+}
+
+/** Adds those of the likeliest candidates that have ended; only as many as there are beams count. */
+function collect(finished: readonly Beam[], candidates: readonly Beam[], decoding: BeamDecoding): Beam[] {
+  const ended = candidates.slice(0, decoding.beams).filter((beam) => beam.ended);
+  const value = (beam: Beam): number => beam.score / beam.tokens.length ** decoding.lengthPenalty;
+  // The sort is stable: of equals, the one that was found first stays ahead.
+  return [...finished, ...ended].sort((a, b) => value(b) - value(a)).slice(0, decoding.beams);
+}
+
+function toSequence(beam: Beam | undefined, { stopIds }: BeamDecoding): Sequence {
+  const { tokens = [], logProbs = [], ended = 'length' } = beam ?? {};
+  const end = tokens.at(-1);
+  const hasStop = end !== undefined && stopIds.includes(end);
+  return { tokens: hasStop ? tokens.slice(0, -1) : tokens, logProbs, ended };
+}

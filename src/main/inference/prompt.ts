@@ -1,0 +1,78 @@
+/**
+ * Prompts by the manifest's templates, cut to the model's context.
+ *
+ * [Note: templates] A person's text may hold `{question}` or `$&`. Templates are filled in one pass with a
+ * function as replacement, so that what is put in is never read as a template again.
+ */
+import { AppError } from '../../shared/errors.ts';
+import type { GenerateManifest, Prompt, Turn } from './model.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export interface FittedPrompt {
+  /** The rendered text, as it goes to the model beside the picture. */
+  text: string;
+  /** Its tokens, with the mark of the beginning. */
+  ids: number[];
+  /** Whole turns left out, oldest first. */
+  droppedTurns: number;
+}
+
+function fill(
+  template: string,
+  values: Readonly<Partial<Record<'prompt' | 'question' | 'answer', string>>>,
+): string {
+  return template.replace(
+    /\{(prompt|question|answer)\}/g,
+    (_, name: 'prompt' | 'question' | 'answer') => values[name] ?? '',
+  );
+}
+
+function render(generate: GenerateManifest, prompt: Prompt, turns: readonly Turn[]): string {
+  if (prompt.question === undefined) {
+    const start = prompt.caption?.trim();
+    return fill(generate.captionTemplate, {
+      prompt: start === undefined || start === '' ? generate.captionPrompt : start,
+    });
+  }
+  const past = turns.map(
+    ({ question, answer }) =>
+      fill(generate.questionTemplate, { question: question.trim() }) +
+      fill(generate.answerTemplate, { answer: answer.trim() }),
+  );
+  return past.join('') + fill(generate.questionTemplate, { question: prompt.question.trim() });
+}
+
+/**
+ * The prompt with as many of the latest turns as fit beside the image tokens and `maxNewTokens`.
+ * Throws AppError('bad-request') when the question, or the start of a caption, is too long by itself.
+ */
+export function fitPrompt(
+  generate: GenerateManifest,
+  tokenizer: Tokenizer,
+  prompt: Prompt,
+  maxNewTokens: number,
+): FittedPrompt {
+  const history = prompt.history ?? [];
+  const room = generate.context - generate.imageTokens - maxNewTokens;
+  const attempt = (kept: number): FittedPrompt => {
+    const text = render(generate, prompt, history.slice(history.length - kept));
+    const ids = [generate.bos, ...tokenizer.encode(text, { addSpecialTokens: false, plain: true })];
+    return { text, ids, droppedTurns: history.length - kept };
+  };
+  let fitted = attempt(0);
+  if (fitted.ids.length > room) throw tooLong(prompt, fitted, room, tokenizer);
+  for (let kept = 1; kept <= history.length; kept++) {
+    const longer = attempt(kept);
+    if (longer.ids.length > room) break;
+    fitted = longer;
+  }
+  return fitted;
+}
+
+function tooLong(prompt: Prompt, fitted: FittedPrompt, room: number, tokenizer: Tokenizer): AppError {
+  const written = (prompt.question ?? prompt.caption ?? '').trim();
+  const own = tokenizer.encode(written, { addSpecialTokens: false, plain: true }).length;
+  const fits = Math.max(0, room - (fitted.ids.length - own));
+  const what = prompt.question === undefined ? 'start of the caption' : 'question';
+  return new AppError('bad-request', `The ${what} has ${own} tokens and ${fits} fit. Write a shorter one.`);
+}
