@@ -38,12 +38,7 @@ export function causalDecoder(
   return {
     async start() {
       const embeds = await embedPrompt(sessions.embedTokens, generate, prompt);
-      return step(
-        sessions.decoder,
-        generate,
-        embeds,
-        emptyCache(sessions.decoder, generate, prompt.prefixes.length),
-      );
+      return step(sessions.decoder, embeds, emptyCache(sessions.decoder, generate, prompt.prefixes.length));
     },
     async next(ids, cache) {
       try {
