@@ -1,0 +1,121 @@
+"""Turns captions into the texts the decoder learns: captions, captions with a given start, questions, conversations.
+
+A text is a list of pieces (words, learn): the decoder is trained on the pieces with `learn` set. Their
+concatenation is exactly what the app renders from the templates of model.json.
+"""
+
+import random
+import re
+from collections import Counter
+
+from common import tidy
+from questions import Facts, article, be, facts_all_acts, one_photo, pronoun, yes_no
+from words import ANIMALS, CLOTHES, COLOURS, PEOPLE_MANY, PEOPLE_ONE, PEOPLE_WORDS, PLURALS, SINGULARS
+
+STARTS = ["a photo of", "a photo of", "a picture of", "an image of", "this is", "there is", "a photograph of", "this photo shows", "this is a photo of", "a close up of", "i can see", "the photo shows"]
+ARTICLES = re.compile(r"^(a|an|the|two|three|four|five|some|several|many) ")
+OWN = {"he": "his", "she": "her", "it": "its", "they": "their"}
+WORN = re.compile(rf"\b({'|'.join([*PEOPLE_ONE, *PEOPLE_MANY])}) (?:is |are )?(?:in|wearing|wears|with) (?:an? |the )?((?:(?:{'|'.join(COLOURS)}) )?(?:{'|'.join(CLOTHES)}))\b")
+PER_PHOTO = 3
+
+
+def conversations(facts, rng):
+    """-> [[(type, question, answer, accepted), ...]]: the second question says it, he, she or they of the first one's subject."""
+    out = []
+    worn = {}
+    for caption in facts.captions:
+        for noun, clothes in WORN.findall(caption):
+            worn.setdefault(noun, []).append(clothes)
+    for noun in {**facts.acts, **{n: 0 for n in facts.colours if n in ANIMALS}, **worn}:
+        who, plural = pronoun(noun), noun in SINGULARS
+        verb = "are" if who == "they" else "is"
+        firsts = [("yes/no", f"{be(noun)} there {'any ' + noun if plural else article(noun)}?", "yes", ["yes"])]
+        if noun in ANIMALS:
+            firsts.append(("what", "what animal is this?", article(noun), [article(noun), noun]))
+        elif noun in PEOPLE_WORDS and not plural:
+            firsts.append(("who", rng.choice(["who is in the picture?", "who is this?", "who is it?"]), article(noun), [article(noun), noun]))
+        if noun in facts.counts:
+            firsts.append(("number", f"how many {noun} are there?", facts.counts[noun].most_common(1)[0][0], list(facts.counts[noun])))
+        seconds = []
+        if noun in facts.acts:
+            acts = facts_all_acts(facts)
+            seconds += [("activity", rng.choice([f"what {verb} {who} doing?", f"and what {verb} {who} doing?"]), rng.choice(list(facts.acts[noun].elements())), [*acts, *(a.split()[0] for a in acts)])]
+            if facts.places:
+                seconds.append(("where", f"where {verb} {who}?", rng.choice(list(facts.places.elements())), list(facts.places)))
+        if noun in facts.colours:
+            colours = list(facts.colours[noun])
+            seconds.append(("colour", f"what {rng.choice(['colour', 'color'])} {verb} {who}?", rng.choice(colours), [*colours, *(p for c in colours for p in c.split(" and "))]))
+        for clothes in worn.get(noun, [])[:1]:
+            item, all_worn = clothes.split()[-1], [*(w for v in worn.values() for w in v)]
+            seconds.append(("wearing", f"what {verb} {who} wearing?", article(clothes), [*map(article, all_worn), *(article(w.split()[-1]) for w in all_worn), *all_worn]))
+            if " " in clothes:
+                same = [w.split()[0] for v in worn.values() for w in v if w.endswith(" " + item)]
+                seconds.append(("colour", f"what {rng.choice(['colour', 'color'])} {be(item)} {OWN[who]} {item}?", clothes.split()[0], same))
+        rng.shuffle(seconds)
+        for second in seconds[:2]:
+            chat = [rng.choice(firsts), second]
+            rest = [s for s in seconds if s[0] != second[0]]
+            out.append(chat + rest[:1] if rest and rng.random() < 0.3 else chat)
+    return out
+
+
+def loosen(question, rng):
+    """Questions as people type them: sometimes without the mark, with a contraction or another opening."""
+    if rng.random() < 0.2:
+        question = question.rstrip("?")
+    if rng.random() < 0.08:
+        question = question.replace("what is ", "what's ", 1).replace("is there ", "do you see ", 1)
+    return question
+
+
+def talk(turns, rng):
+    pieces = []
+    for index, (kind, question, answer, *_) in enumerate(turns):
+        # A conversation only ever opens with a `yes`: learning from that would teach the model to agree.
+        learn = len(turns) == 1 or index > 0 or kind != "yes/no"
+        pieces += [(("" if index == 0 else " ") + f"question: {loosen(question, rng)} answer:", False), (" " + answer, learn)]
+    return pieces
+
+
+def caption_text(caption, rng):
+    caption = tidy(caption)
+    if rng.random() < 0.15 and ARTICLES.match(caption):
+        start = rng.choice(STARTS)
+        if start not in ("this is", "there is", "i can see") or caption.startswith(("a ", "an ")):
+            return [(start, False), (" " + caption, True)]
+    return [(caption, True)]
+
+
+def pick(rows, count, seen, rng):
+    """Takes rows one by one, preferring types and answers that were used less so far."""
+    rows, chosen = list(rows), []
+    while rows and len(chosen) < count:
+        best = min(range(len(rows)), key=lambda i: seen[rows[i][0]] * 1.0 + 3 * seen[(rows[i][0], rows[i][2])] * (rows[i][0] in ("colour", "number", "scene")) + 0.3 * rng.random() * (1 + seen[rows[i][0]]))
+        row = rows.pop(best)
+        seen[row[0]] += {"yes/no": 0.4, "activity": 0.6, "colour": 0.6}.get(row[0], 1)
+        seen[(row[0], row[2])] += 1
+        chosen.append(row)
+    return chosen
+
+
+def make(images, rng, per_photo=PER_PHOTO):
+    """-> for each photo a list of texts; a fresh draw of questions for every `rng`."""
+    facts = [Facts(captions) for _, captions in images]
+    closed, seen, out = yes_no(facts, rng), Counter(), [None] * len(images)
+    for index in rng.sample(range(len(images)), len(images)):
+        texts = [caption_text(c, rng) for c in images[index][1]]
+        chats = conversations(facts[index], rng)
+        single = one_photo(facts[index], rng)
+        rng.shuffle(single)
+        rows = pick(single, per_photo - 2, seen, rng)
+        yes = closed[index]
+        rng.shuffle(yes)
+        rows += yes[: 1 if chats else 2]
+        texts += [talk([row], rng) for row in rows]
+        texts += [talk(rng.choice(chats), rng)] if chats else []
+        out[index] = texts
+    return out
+
+
+def joined(pieces):
+    return "".join(text for text, _ in pieces)

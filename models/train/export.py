@@ -1,0 +1,175 @@
+"""Writes the model folder: ONNX files, tokenizers and model.json.
+
+python export.py DATA WORK MODEL_FOLDER [--weight 0.5]
+
+Everything that is trained is read from WORK; a decoder that is not there yet is written untrained, with
+a warning, so that the app can be built against the shapes.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+import warnings
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from common import MEAN, SIZE, STD, load_backbone, minilm_folder, seed_everything, write_json
+from itc import load_conse, load_text
+from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, causal_bias
+from networks import ImageHead, TextHead, mean_pool
+from shrink import shrink
+
+WEIGHT = 0.5
+CONTEXT, MAX_TOKENS = 160, 64
+
+
+class Vision(nn.Module):
+    """Pixels -> the unit vector that is searched and the prefix that the decoder reads, from one pass."""
+
+    def __init__(self, backbone, conse, head, prefix, weight):
+        super().__init__()
+        self.backbone, self.conse, self.head, self.prefix, self.weight = backbone, conse, head, prefix, weight
+
+    def forward(self, pixels):
+        grid = self.backbone.extract_features(pixels).flatten(2).transpose(1, 2)
+        conse = self.conse(grid.mean(1))
+        learned = self.head(grid, conse)
+        both = torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1)
+        return both, self.prefix(grid, conse, learned)
+
+
+class Text(nn.Module):
+    """Words -> the unit vector that searches."""
+
+    def __init__(self, minilm, head, weight):
+        super().__init__()
+        self.minilm, self.head, self.weight = minilm, head, weight
+
+    def forward(self, input_ids, attention_mask):
+        before, after = self.minilm(input_ids, attention_mask)
+        learned, conse = self.head(before, attention_mask), F.normalize(mean_pool(after, attention_mask), dim=-1)
+        return torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1)
+
+
+class Embed(nn.Module):
+    def __init__(self, decoder):
+        super().__init__()
+        self.table = nn.Parameter(decoder.embed(torch.arange(decoder.table.num_embeddings)))
+
+    def forward(self, input_ids):
+        return self.table[input_ids]
+
+
+class Step(nn.Module):
+    """The decoder as one graph with and without past keys and values."""
+
+    def __init__(self, decoder):
+        super().__init__()
+        self.decoder = decoder
+        self.head = nn.Linear(*reversed(decoder.table.weight.shape), bias=False)
+        self.head.weight = nn.Parameter(decoder.table.weight.clone())
+
+    def forward(self, inputs_embeds, attention_mask, position_ids, *past):
+        past = list(zip(past[::2], past[1::2]))
+        hidden, present = self.decoder(inputs_embeds, position_ids, causal_bias(attention_mask, inputs_embeds.shape[1]), past)
+        return (self.head(hidden), *(tensor for pair in present for tensor in pair))
+
+
+def load_models(work, weight):
+    """-> Vision, Text, Decoder in float32 PyTorch: the truth that the ONNX files are compared with."""
+    work = Path(work)
+    seed_everything()
+    minilm, _ = load_text(work)
+    image_head, text_head, prefix, decoder = ImageHead(), TextHead(minilm.layers[-1].state_dict()), Prefix(), Decoder()
+    if (work / "itc.pt").exists():
+        saved = torch.load(work / "itc.pt")
+        image_head.load_state_dict(saved["image"]), text_head.load_state_dict(saved["text"])
+    else:
+        warnings.warn("no itc.pt: the contrastive heads are untrained")
+    if (work / "decoder.pt").exists():
+        saved = torch.load(work / "decoder.pt")
+        prefix.load_state_dict(saved["prefix"]), decoder.load_state_dict(saved["decoder"])
+    else:
+        warnings.warn("no decoder.pt: the decoder is untrained")
+    parts = Vision(load_backbone(), load_conse(work), image_head, prefix, weight), Text(minilm, text_head, weight), decoder
+    return [part.eval().requires_grad_(False) for part in parts]
+
+
+def write_onnx(model, inputs, path, names, outputs, axes):
+    torch.onnx.export(model.eval().requires_grad_(False), inputs, str(path), input_names=names, output_names=outputs,
+                      dynamic_axes=axes, opset_version=17, dynamo=False)
+
+
+def write_graphs(vision, text, decoder, folder):
+    write_onnx(vision, (torch.zeros(2, 3, SIZE, SIZE),), folder / "vision_model.onnx", ["pixel_values"], ["image_embeds", "image_tokens"],
+               {"pixel_values": {0: "n"}, "image_embeds": {0: "n"}, "image_tokens": {0: "n"}})
+    ids = torch.ones(2, 7, dtype=torch.long)
+    write_onnx(text, (ids, ids), folder / "text_model.onnx", ["input_ids", "attention_mask"], ["text_embeds"],
+               {"input_ids": {0: "n", 1: "t"}, "attention_mask": {0: "n", 1: "t"}, "text_embeds": {0: "n"}})
+    write_onnx(Embed(decoder), (ids,), folder / "embed_tokens.onnx", ["input_ids"], ["inputs_embeds"],
+               {"input_ids": {0: "b", 1: "t"}, "inputs_embeds": {0: "b", 1: "t"}})
+    head = SIZES["width"] // SIZES["heads"]
+    kv = lambda end: [f"{end}.{i}.{kind}" for i in range(SIZES["layers"]) for kind in ("key", "value")]
+    past = [torch.zeros(2, SIZES["heads"], 5, head) for _ in kv("past")]
+    axes = {"inputs_embeds": {0: "b", 1: "t"}, "attention_mask": {0: "b", 1: "past+t"}, "position_ids": {0: "b", 1: "t"}, "logits": {0: "b", 1: "t"},
+            **{n: {0: "b", 2: "past"} for n in kv("past_key_values")}, **{n: {0: "b", 2: "past+t"} for n in kv("present")}}
+    write_onnx(Step(decoder), (torch.zeros(2, 3, SIZES["width"]), torch.ones(2, 8, dtype=torch.long), torch.zeros(2, 3, dtype=torch.long), *past),
+               folder / "decoder_model_merged.onnx", ["inputs_embeds", "attention_mask", "position_ids", *kv("past_key_values")], ["logits", *kv("present")], axes)
+    shrink(folder / "vision_model.onnx", lambda name, op: "float16" if op == "Conv" else "int8")
+    for name in ("text_model", "embed_tokens", "decoder_model_merged"):
+        shrink(folder / f"{name}.onnx", lambda name, op: "int8")
+
+
+def write_tokenizers(work, folder):
+    (folder / "decoder").mkdir(exist_ok=True)
+    tokenizer = json.loads((minilm_folder(work) / "tokenizer.json").read_text("utf-8"))
+    tokenizer["padding"] = tokenizer["truncation"] = None
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), "utf-8")
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512, "pad_token": "[PAD]",
+               "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]", "clean_up_tokenization_spaces": True})
+    shutil.copy(work / "decoder-tokenizer.json", folder / "decoder/tokenizer.json")
+    write_json(folder / "decoder/tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": CONTEXT, "pad_token": "<pad>",
+               "bos_token": "<bos>", "eos_token": "<eos>", "clean_up_tokenization_spaces": False})
+
+
+def write_manifest(work, folder):
+    relevance = json.loads((work / "relevance.json").read_text()) if (work / "relevance.json").exists() else {"mean": 0.0, "std": 0.1}
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ("model.json", "README.md", "LICENSE.md"))
+    listed = [{"path": p.relative_to(folder).as_posix(), "sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size} for p in files]
+    write_json(folder / "model.json", {
+        "format": 1, "id": "iris-starter", "version": "1", "name": "Iris starter",
+        "summary": "A small model for search, captions and simple questions that runs on any laptop; for research and evaluation only.",
+        "license": "Research and evaluation only", "licenseFile": "LICENSE.md", "source": "models/train in the Iris repository",
+        "memoryMb": 300, "files": listed,
+        "preprocess": {"version": 1, "width": SIZE, "height": SIZE, "fit": "fill", "resample": "bicubic", "mean": [int(MEAN)] * 3, "std": [int(STD)] * 3},
+        "embed": {"family": "dual-encoder", "vision": "vision_model.onnx", "text": "text_model.onnx", "tokenizer": "tokenizer.json",
+                  "tokenizerConfig": "tokenizer_config.json", "dimension": 768, "maxTokens": MAX_TOKENS, "lowercase": False, "template": "{}",
+                  "outputs": {"image": "image_embeds", "text": "text_embeds"}, "relevance": relevance},
+        "generate": {"family": "vlm", "vision": "vision_model.onnx", "embedTokens": "embed_tokens.onnx", "decoder": "decoder_model_merged.onnx",
+                     "tokenizer": "decoder/tokenizer.json", "tokenizerConfig": "decoder/tokenizer_config.json", "outputs": {"imageTokens": "image_tokens"},
+                     "imageTokens": SIZES["queries"], "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
+                     "headDim": SIZES["width"] // SIZES["heads"], "context": CONTEXT, "bos": BOS, "eos": [EOS], "pad": PAD,
+                     "captionPrompt": "", "captionTemplate": "{prompt}", "questionTemplate": "question: {question} answer:", "answerTemplate": " {answer} ",
+                     "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1}}})
+    print(f"{sum(f['bytes'] for f in listed) / 1e6:.1f} MB in {len(listed)} files")
+
+
+def main(work, folder, weight):
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tokenizers(work, folder)
+    write_graphs(*load_models(work, weight), folder)
+    write_manifest(work, folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--weight", type=float, default=WEIGHT)
+    arguments = parser.parse_args()
+    main(arguments.work, arguments.folder, arguments.weight)

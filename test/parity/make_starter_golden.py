@@ -1,0 +1,115 @@
+"""Writes the golden files of the starter: what its PyTorch original gives for a few photos, questions and queries.
+
+python test/parity/make_starter_golden.py WORK MODEL_FOLDER PHOTO_FOLDER [--check]
+
+WORK is the work folder of models/train, with the trained float32 weights. starter.json has, for some photos,
+the image embedding, the greedy caption and one greedy answer, and for some queries the text embedding.
+tokenizers.json has the ids of both tokenizers over strings that break tokenizers. --check also runs the shipped
+ONNX files on the same photos and reports cosines and differing ids.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models/train"))
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import PreTrainedTokenizerFast
+
+from common import to_pixels, write_json
+from export import MAX_TOKENS, WEIGHT, load_models
+from language import BOS, greedy
+from runtime import Starter
+
+HERE = Path(__file__).resolve().parent
+QUERIES = ["a dog running in the snow", "great white shark", "two children on a beach", "sunset", "Café à Paris, 2019",
+           "people riding bicycles down a busy street at night", "red", "日本の庭"]
+QUESTIONS = ["what is in the picture?", "is this indoors or outdoors?", "is there a dog?", "how many people are there?",
+             "what colour is the sky?", "where was this taken?", "is there a person?", "what animal is this?"]
+STRINGS = [
+    "", " ", "  ", "\t", "\n", "\r\n", "a", "A", "a photo of a dog", "A Photo Of A DOG.", " leading space", "trailing space ", "two  spaces   three", "tab\tinside", "line\nbreak", "\n\n\n",
+    "don't can't we'll I'm she's they've he'd", "it's Sam's dogs'", "e-mail well-known t-shirt", "3.14 1,000,000 1e-5 50% $9.99", "0123456789", "12 345 6789", "#hashtag @name a_b_c", "!!!???...", "--- ***", "(a) [b] {c} <d>",
+    "question: what colour is the dog? answer:", "question: is there a cat? answer: no question: what is it? answer:", "café naïve façade Ångström", "cafe\u0301 nai\u0308ve", "İstanbul ISPARTA ıi", "ß ẞ Straße STRASSE", "ﬁ ﬂ ﬃ ligatures", "Ⅳ ½ ² ™ ®", "Ω Ω K K Å",
+    "日本の庭", "中文 and English", "我爱北京天安门", "한국어 사진", "ภาษาไทย", "العربية مرحبا", "עברית שלום", "Ελληνικά ΑΒΓ ς σ", "Привет, мир", "हिन्दी नमस्ते", "😀", "😀😃 dog 🐶", "👨‍👩‍👧‍👦 family", "🇫🇷🇯🇵", "👍🏽 ok", "❤️ vs ❤",
+    "zero\u200bwidth\u200djoiner", "soft\u00adhyphen", "no\u00a0break\u00a0space", "thin\u2009space ideographic\u3000space", "\ufeffbom", "null\u0000inside", "bell\u0007 and escape\u001b[0m", "delete\u007f c1\u0085", "\u202eright to left\u202c", "line\u2028sep\u2029par", "private \ue000 use", "unassigned \u0378", "replacement \ufffd", "astral 𝒳 𐍈 𠀀",
+    "o\u0301\u0302\u0303\u0304 stacked", "a" * 99, "a" * 101, "a" * 300, "Donaudampfschifffahrtsgesellschaftskapitän", "supercalifragilisticexpialidocious pneumonoultramicroscopicsilicovolcanoconiosis", "word " * 80,
+    "[CLS]", "[SEP] hello [SEP]", "a [MASK] dog", "[PAD][UNK]", "<bos>", "<eos> stop", "a dog<eos>question: x answer: y", "<pad><bos>", "< bos >", "[cls] [sep]", "<image> <|im_start|> </s>", "IMG_2034.JPG", "C:\\Users\\me\\Pictures\\été.jpg", "https://example.com/a?b=c&d=e", "SELECT * FROM photos; --", "“curly” ‘quotes’ — dash – en … dots", "¿Qué? ¡Sí!", "foo\\nbar \\u0041", "\u0301starts with a mark", "MixedCASE camelCase SHOUTING",
+]
+
+
+def plain_ids(tokenizer, text):
+    """Special tokens typed by a person, split as any other characters.
+
+    `split_special_tokens` does it on the base class; each call has its own copy of the setting.
+    """
+    backend = tokenizer.backend_tokenizer
+    before = backend.encode_special_tokens
+    backend.encode_special_tokens = True
+    ids = backend.encode(text, add_special_tokens=False).ids
+    backend.encode_special_tokens = before
+    return ids
+
+
+def tokenizer_rows(folder, manifest_part):
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / manifest_part["tokenizer"]))
+    return [{"text": text, "ids": tokenizer(text)["input_ids"], "bare": tokenizer(text, add_special_tokens=False)["input_ids"],
+             "plain": plain_ids(tokenizer, text)} for text in STRINGS]
+
+
+def text_inputs(tokenizer, query):
+    return {k: torch.tensor([v]) for k, v in tokenizer(query, truncation=True, max_length=MAX_TOKENS).items() if k in ("input_ids", "attention_mask")}
+
+
+@torch.no_grad()
+def golden(work, folder, photos, weight):
+    vision, text, decoder = load_models(work, weight)
+    starter = Starter(folder)
+    search = PreTrainedTokenizerFast(tokenizer_file=str(folder / starter.embed["tokenizer"]))
+    round_list = lambda values: [round(float(v), 6) for v in values]
+    rows = []
+    for path, question in zip(photos, QUESTIONS):
+        pixels = to_pixels(Image.open(path))
+        embedding, prefix = vision(torch.from_numpy(pixels[None]))
+        prompt = [BOS, *starter.subwords.encode(starter.prompt(question), add_special_tokens=False).ids]
+        caption, answer = greedy(decoder, prefix, [[BOS]])[0], greedy(decoder, prefix, [prompt])[0]
+        rows.append({"photo": path.name, "embedding": round_list(embedding[0]), "captionIds": caption, "caption": starter.decode(caption),
+                     "question": question, "promptIds": prompt, "answerIds": answer, "answer": starter.decode(answer)})
+    queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0])} for q in QUERIES]
+    return {"weight": weight, "photos": rows, "queries": queries}, starter
+
+
+def check(values, starter, folder):
+    """The shipped files against the golden ones."""
+    cosine = lambda a, b: float(np.dot(a, b) / np.linalg.norm(a) / np.linalg.norm(b))
+    for row in values["photos"]:
+        pixels = to_pixels(Image.open(folder / row["photo"]))
+        image, prefix = starter.see(pixels[None])
+        caption = starter.greedy(prefix, "")[0]
+        answer = starter.greedy(prefix, starter.prompt(row["question"]))[0]
+        print(f"{row['photo']}: cosine {cosine(image[0], row['embedding']):.6f}, caption {'same' if caption == row['captionIds'] else 'DIFFERS'}, "
+              f"answer {'same' if answer == row['answerIds'] else 'DIFFERS'}: {row['caption']!r}; {row['question']} {row['answer']!r}")
+    for row, vector in zip(values["queries"], starter.search_vectors([r["query"] for r in values["queries"]])):
+        print(f"{row['query']}: cosine {cosine(vector, row['embedding']):.6f}")
+
+
+def main(work, folder, photo_folder, weight, also_check):
+    photos = sorted(p for p in photo_folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))[: len(QUESTIONS)]
+    values, starter = golden(work, folder, photos, weight)
+    write_json(HERE / "starter.json", values)
+    write_json(HERE / "tokenizers.json", {"search": tokenizer_rows(folder, starter.embed), "decoder": tokenizer_rows(folder, starter.generate)})
+    if also_check:
+        check(values, starter, photo_folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--weight", type=float, default=WEIGHT)
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    main(arguments.work, arguments.folder, arguments.photos, arguments.weight, arguments.check)
