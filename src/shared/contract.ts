@@ -190,8 +190,7 @@ export interface AskAnswer {
 }
 
 export type ChatEvent =
-  | { type: 'delta'; text: string }
-  | { type: 'done'; message: ChatMessage; droppedTurns: number };
+  { type: 'delta'; text: string } | { type: 'done'; message: ChatMessage; droppedTurns: number };
 
 export interface FileReason {
   path: string;

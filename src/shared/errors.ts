@@ -32,7 +32,8 @@ export interface WireError {
 /** Any thrown value as a JSON-safe object; bugs arrive as `internal` with their message. */
 export function toWire(error: unknown): WireError {
   if (error instanceof AppError) return { code: error.code, message: error.message };
-  if (error instanceof Error && error.name === 'AbortError') return { code: 'aborted', message: 'Cancelled.' };
+  if (error instanceof Error && error.name === 'AbortError')
+    return { code: 'aborted', message: 'Cancelled.' };
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
 }
 

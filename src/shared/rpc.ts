@@ -4,9 +4,7 @@
  */
 import { AppError, fromWire, toWire, type WireError } from './errors.ts';
 
-export type Request =
-  | { id: number; method: string; args: unknown }
-  | { id: number; cancel: true };
+export type Request = { id: number; method: string; args: unknown } | { id: number; cancel: true };
 
 export type Reply =
   | { id: number; value: unknown }
@@ -20,7 +18,6 @@ export interface Port<In, Out> {
   /** Called once, when the other side is gone. */
   onClose(listener: (reason: string) => void): void;
 }
-
 
 const neverAborted = new AbortController().signal;
 
@@ -90,8 +87,10 @@ export function connect<T extends object>(port: Port<Reply, Request>, streams: r
   function open(method: string, args: unknown, entry: Pending, signal: AbortSignal): () => void {
     if (closed !== undefined) throw new AppError('crashed', closed);
     const id = nextId++;
+    // The caller is free at once, whatever the other side is in the middle of.
     const cancel = (): void => {
       if (closed === undefined) port.send({ id, cancel: true });
+      entry.fail(new AppError('aborted', 'Cancelled.'));
     };
     pending.set(id, entry);
     port.send({ id, method, args });
@@ -105,14 +104,22 @@ export function connect<T extends object>(port: Port<Reply, Request>, streams: r
 
   function call(method: string, args: unknown, signal: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const close = open(method, args, {
-        reply(message) {
-          close();
-          if ('error' in message) reject(fromWire(message.error));
-          else resolve('value' in message ? message.value : undefined);
+      const close = open(
+        method,
+        args,
+        {
+          reply(message) {
+            close();
+            if ('error' in message) reject(fromWire(message.error));
+            else resolve('value' in message ? message.value : undefined);
+          },
+          fail(error) {
+            close();
+            reject(error);
+          },
         },
-        fail: reject,
-      }, signal);
+        signal,
+      );
     });
   }
 
@@ -123,18 +130,23 @@ export function connect<T extends object>(port: Port<Reply, Request>, streams: r
     let failure: AppError | undefined;
     let ended = false;
     let wake = (): void => undefined;
-    const close = open(method, args, {
-      reply(message) {
-        queue.push(message);
-        ended = !('chunk' in message);
-        wake();
+    const close = open(
+      method,
+      args,
+      {
+        reply(message) {
+          queue.push(message);
+          ended = !('chunk' in message);
+          wake();
+        },
+        fail(error) {
+          failure = error;
+          ended = true;
+          wake();
+        },
       },
-      fail(error) {
-        failure = error;
-        ended = true;
-        wake();
-      },
-    }, signal);
+      signal,
+    );
     try {
       for (;;) {
         const message = queue.shift();

@@ -19,11 +19,11 @@ export function toHalf(vector: Float32Array): Uint8Array {
   return new Uint8Array(new Float16Array(vector).buffer);
 }
 
-/** The numbers of `toHalf` bytes. Copies first, as bytes from a database may start at an odd address. */
+/** The numbers of `toHalf` bytes. Copies first, as a view of other bytes may start at an odd address. */
 export function fromHalf(bytes: Uint8Array): Float32Array {
   if (bytes.length % 2 !== 0)
     throw new RangeError(`float16 needs an even number of bytes, not ${bytes.length}`);
-  return Float32Array.from(new Float16Array(bytes.slice().buffer));
+  return Float32Array.from(new Float16Array(new Uint8Array(bytes).buffer));
 }
 
 /** A unit vector in steps of 1/127, for the exact scan; the best are ranked again in float16. */

@@ -1,0 +1,48 @@
+/** `iris chat FILE`: questions from the terminal or a pipe, answers streamed as they are made. */
+import path from 'node:path';
+import process from 'node:process';
+import readline from 'node:readline';
+import type { Engine, PhotoRef } from '../../shared/contract.ts';
+import { AppError, reasonOf } from '../../shared/errors.ts';
+import { printJson, say, withAnyEngine, type Common } from './output.ts';
+
+export async function chat(file: string, options: Common): Promise<number> {
+  return await withAnyEngine(options, 'iris chat', (engine) =>
+    talk(engine, { path: path.resolve(file) }, options),
+  );
+}
+
+/** Reads lines until `/quit` or the end of input; a question that fails does not end the talk. */
+async function talk(engine: Engine, photo: PhotoRef, options: Common): Promise<number> {
+  const input = readline.createInterface({ input: process.stdin, crlfDelay: Infinity });
+  const prompt = (): void => void (process.stdin.isTTY && process.stderr.write('> '));
+  let code = 0;
+  say('Ask about the photo. /again asks the last question again, /quit ends.');
+  prompt();
+  for await (const line of input) {
+    const text = line.trim();
+    if (text === '/quit') break;
+    if (text !== '') code = Math.max(code, await answer(engine, photo, text, options));
+    prompt();
+  }
+  input.close();
+  return code;
+}
+
+async function answer(engine: Engine, photo: PhotoRef, text: string, options: Common): Promise<number> {
+  try {
+    const again = text === '/again';
+    for await (const event of engine.chat(again ? { photo, again } : { photo, text })) {
+      if (event.type === 'done') {
+        if (options.json)
+          printJson({ question: again ? null : text, answer: event.message.text, sent: event.message.sent });
+        else process.stdout.write('\n');
+      } else if (!options.json) process.stdout.write(event.text);
+    }
+    return 0;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'model') throw error;
+    say(`iris: ${reasonOf(error)}`);
+    return 1;
+  }
+}

@@ -1,0 +1,235 @@
+/** One function a command: asks the engine, prints the answer, gives the exit code. */
+import process from 'node:process';
+import readline from 'node:readline';
+import path from 'node:path';
+import type { Engine, ExportFormat, IndexReport, Job, SearchHit } from '../../shared/contract.ts';
+import { AppError, reasonOf } from '../../shared/errors.ts';
+import { places } from '../lib/places.ts';
+import { serveWeb } from '../web.ts';
+import { print, printJson, ProgressLine, say, withAnyEngine, withEngine, type Common } from './output.ts';
+
+/** Starts the indexing job and follows it to its end; Ctrl-C cancels it in good order. */
+export async function indexFolders(
+  engine: Engine,
+  folders: string[] | undefined,
+  captions: boolean,
+): Promise<Job> {
+  const listening = new AbortController();
+  const events = engine.events({}, listening.signal);
+  const line = new ProgressLine();
+  const started = await engine.index({ ...(folders && { folders }), captions });
+  const cancel = (): void => void engine.cancel({ job: started.id });
+  process.once('SIGINT', cancel);
+  try {
+    for await (const event of events) {
+      if (event.type !== 'job' || event.job.id !== started.id) continue;
+      line.show(event.job);
+      if (event.job.state !== 'running') return event.job;
+    }
+  } finally {
+    process.removeListener('SIGINT', cancel);
+    listening.abort();
+  }
+  throw new AppError('internal', 'Indexing ended without a report.');
+}
+
+export async function index(folders: string[], options: Common & { captions: boolean }): Promise<number> {
+  const absolute = folders.map((folder) => path.resolve(folder));
+  const job = await withEngine(options, 'write', 'iris index', (engine) =>
+    indexFolders(engine, absolute, options.captions),
+  );
+  if (job.error !== null) throw new AppError('internal', job.error);
+  const { report } = job;
+  if (!report) throw new AppError('aborted', 'Cancelled. Run the same command again to go on.');
+  if (options.json) printJson(report);
+  else printReport(report);
+  if (job.state === 'cancelled') say('Cancelled. Run the same command again to go on.');
+  return job.state === 'done' && report.failed.length === 0 ? 0 : 1;
+}
+
+const shownProblems = 20;
+
+function printReport(report: IndexReport): void {
+  const { photos, indexed, unchanged, skipped, failed, seconds } = report;
+  for (const { path, reason } of failed.slice(0, shownProblems)) say(`  ${path}: ${reason}`);
+  if (failed.length > shownProblems) say(`  … and ${failed.length - shownProblems} more (--json lists all)`);
+  print(
+    `${photos} photos: ${indexed} indexed, ${unchanged} unchanged; ${skipped.length} files skipped, ${failed.length} failed; ${seconds} s`,
+  );
+}
+
+const hitJson = ({ path, pathBytes, score, why }: SearchHit): object => ({
+  path,
+  ...(pathBytes !== undefined && { pathBytes }),
+  score: Math.round(score * 1e6) / 1e6,
+  why: why.map(({ kind, detail }) => `${kind} ${detail}`).join('; '),
+});
+
+export async function search(
+  words: string[],
+  options: Common & { limit: number; stdin?: true },
+): Promise<number> {
+  if (!options.stdin && words.length === 0)
+    throw new AppError('bad-request', 'Expected a query, such as: iris search a dog in the snow');
+  return await withEngine(options, 'read', 'iris search', async (engine) => {
+    const find = async (query: string): Promise<SearchHit[]> =>
+      (await engine.search({ query, limit: options.limit })).hits;
+    if (options.stdin) {
+      for await (const query of lines()) printJson({ query, results: (await find(query)).map(hitJson) });
+      return 0;
+    }
+    const hits = await find(words.join(' '));
+    if (options.json) printJson(hits.map(hitJson));
+    else hits.forEach(printHit);
+    if (hits.length === 0) say('Nothing found. "iris index FOLDER" makes photos searchable.');
+    return 0;
+  });
+}
+
+function printHit(hit: SearchHit, rank: number): void {
+  const why = hit.why.map(({ kind, detail }) =>
+    kind === 'looks' ? `looks like it (${detail})` : `${kind}: ${detail}`,
+  );
+  print(`${String(rank + 1).padStart(3)}  ${hit.path}`);
+  say(`     ${hit.likely ? 'likely' : 'weaker'}; ${why.join('; ')}`);
+}
+
+/** Non-empty lines of standard input, as they come. */
+async function* lines(): AsyncGenerator<string> {
+  for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity }))
+    if (line.trim() !== '') yield line;
+}
+
+export async function caption(files: string[], options: Common & { prompt?: string }): Promise<number> {
+  return await withAnyEngine(options, 'iris caption', async (engine) => {
+    const prompt = options.prompt === undefined ? {} : { prompt: options.prompt };
+    return await eachLine(files, options, async (file) => {
+      const {
+        path: shown,
+        pathBytes,
+        caption,
+      } = await engine.caption({ photo: { path: path.resolve(file) }, ...prompt });
+      return { text: caption, json: { path: shown, ...(pathBytes && { pathBytes }), caption } };
+    });
+  });
+}
+
+export async function ask(
+  file: string | undefined,
+  words: string[],
+  options: Common & { stdin?: true },
+): Promise<number> {
+  if (!options.stdin && (!file || words.length === 0))
+    throw new AppError(
+      'bad-request',
+      'Expected a photo and a question, such as: iris ask photo.jpg what colour is the car',
+    );
+  return await withAnyEngine(options, 'iris ask', async (engine) => {
+    const input = options.stdin ? lines() : [`${file ?? ''}\t${words.join(' ')}`];
+    return await eachLine(input, options.stdin ? { ...options, json: true } : options, async (line) => {
+      const [photo = '', question = ''] = line.split('\t', 2);
+      if (!question.trim()) throw new AppError('bad-request', `Expected PATH<TAB>QUESTION, got "${line}".`);
+      const answered = await engine.ask({ photo: { path: path.resolve(photo) }, question });
+      const { path: shown, pathBytes, answer, confidence } = answered;
+      return {
+        text: answer,
+        json: { path: shown, ...(pathBytes && { pathBytes }), question, answer, confidence },
+      };
+    });
+  });
+}
+
+/** Answers item by item; one that fails is told on standard error and costs only the exit code. */
+async function eachLine<T extends string>(
+  items: Iterable<T> | AsyncIterable<T>,
+  options: Common,
+  answer: (item: T) => Promise<{ text: string; json: object }>,
+): Promise<number> {
+  let code = 0;
+  for await (const item of items) {
+    try {
+      const { text, json } = await answer(item);
+      if (options.json) printJson(json);
+      else print(text);
+    } catch (error) {
+      if (error instanceof AppError && (error.code === 'model' || error.code === 'internal')) throw error;
+      say(`iris: ${reasonOf(error)}`);
+      code = 1;
+    }
+  }
+  return code;
+}
+
+export async function exportAll(options: Common & { format: ExportFormat; out?: string }): Promise<number> {
+  const { format } = options;
+  const table = format === 'csv' || format === 'jsonl' || format === 'html';
+  const out = options.out ?? (table ? process.cwd() : undefined);
+  const report = await withEngine(options, 'write', 'iris export', (engine) =>
+    engine.export({ format, ...(out !== undefined && { out: path.resolve(out) }) }),
+  );
+  if (options.json) printJson(report);
+  else
+    print(
+      `${report.written.length} written, ${report.skipped.length} left as they are, ${report.failed.length} failed`,
+    );
+  for (const { path, reason } of [...report.skipped, ...report.failed]) say(`  ${path}: ${reason}`);
+  return report.failed.length === 0 ? 0 : 1;
+}
+
+export async function models(options: Common): Promise<number> {
+  const list = await withEngine(options, 'read', 'iris models', (engine) => engine.models({}));
+  if (options.json) printJson(list);
+  else
+    for (const model of list) {
+      print(
+        `${model.id}  ${model.name}, ${Math.round(model.bytes / 1e6)} MB, ${model.can.join(', ')}; ${model.license}; ${model.state}`,
+      );
+      if (model.reason) say(`  ${model.reason}`);
+    }
+  return list.every((model) => model.state === 'ready') ? 0 : 1;
+}
+
+export async function doctor(options: Common): Promise<number> {
+  const found = await withEngine(options, 'read', 'iris doctor', (engine) => engine.doctor({}));
+  if (options.json) printJson(found);
+  else {
+    print(
+      Object.entries(found.versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
+    );
+    print(
+      `library ${found.library.path}: schema ${found.library.schema}, integrity ${found.library.integrity}`,
+    );
+    for (const [name, bytes] of Object.entries(found.library.bytes))
+      print(`  ${name}: ${(bytes / 1e6).toFixed(1)} MB`);
+    const { photos, searchable, captioned, failed } = found.counts;
+    print(`photos ${photos}, searchable ${searchable}, captioned ${captioned}, failed ${failed}`);
+    for (const entry of found.providers)
+      print(
+        `provider ${entry.name}${entry.used ? ' (in use)' : ''}: ${entry.reason ?? `${entry.imagesPerSecond ?? 0} images a second, cosine to CPU ${entry.cosine?.toFixed(6) ?? 'unknown'}`}`,
+      );
+    for (const model of found.models)
+      print(`model ${model.id}: ${model.state}${model.reason ? `, ${model.reason}` : ''}`);
+    print(`connections: ${found.connections}`);
+  }
+  return found.ok ? 0 : 1;
+}
+
+export async function serve(options: Common & { port?: number }): Promise<number> {
+  return await withEngine(options, 'write', 'iris serve', async (engine) => {
+    await serveUntilStopped(engine, options.port);
+    return 0;
+  });
+}
+
+/** Serves the page until Ctrl-C or the system's stop signal. */
+export async function serveUntilStopped(engine: Engine, port?: number): Promise<void> {
+  const host = await serveWeb(engine, { pageDir: places.page, ...(port !== undefined && { port }) });
+  print(`Iris is at ${host.url}`);
+  say('The address works on this machine only, until Iris ends. Ctrl-C ends it.');
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  await host.close();
+}

@@ -1,0 +1,90 @@
+/** What the terminal shows: JSON for programs on standard output, progress and warnings on standard error. */
+import process from 'node:process';
+import type { Engine, Job } from '../../shared/contract.ts';
+import { AppError } from '../../shared/errors.ts';
+import { createEngine, type EngineOptions } from '../engine.ts';
+import { log } from '../lib/log.ts';
+import { duration } from '../lib/progress.ts';
+
+/** Options that every command has. */
+export interface Common {
+  library: string;
+  json?: true;
+}
+
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value));
+}
+
+/** Opens the library, uses it and closes it whatever happens, also at Ctrl-C. */
+export async function withEngine<T>(
+  options: Common,
+  access: EngineOptions['access'],
+  holder: string,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  const engine = await createEngine({ library: options.library, access, holder });
+  try {
+    return await use(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** For commands that can answer without keeping: another holder of the library only costs the memory. */
+export async function withAnyEngine<T>(
+  options: Common,
+  holder: string,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withEngine(options, 'write', holder, use);
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === 'busy')) throw error;
+    log.warn(`${error.message} Going on without keeping answers.`);
+    return await withEngine(options, 'read', holder, use);
+  }
+}
+
+const phases: Record<Job['phase'], string> = {
+  scan: 'Looking',
+  index: 'Reading',
+  caption: 'Describing',
+  finished: 'Done',
+};
+
+/** One line that is rewritten in a terminal, and printed now and then into a file. */
+export class ProgressLine {
+  readonly #live = process.stderr.isTTY;
+  #lastPrinted = 0;
+  #phase: Job['phase'] | undefined;
+
+  show(job: Job): void {
+    const changed = this.#phase !== job.phase;
+    const now = performance.now();
+    if (!this.#live && !changed && now - this.#lastPrinted < 5000) return;
+    if (this.#live && changed && this.#phase) process.stderr.write('\n');
+    this.#phase = job.phase;
+    this.#lastPrinted = now;
+    if (job.phase === 'finished') return;
+    process.stderr.write(this.#live ? `\r\x1b[K${lineOf(job)}` : `${lineOf(job)}\n`);
+  }
+}
+
+function lineOf(job: Job): string {
+  if (job.phase === 'scan') return `${phases.scan}  ${job.done.toLocaleString('en')} files`;
+  const parts = [
+    `${phases[job.phase]}  ${job.done.toLocaleString('en')} of ${job.total.toLocaleString('en')} photos`,
+  ];
+  if (job.rate > 0) parts.push(`${job.rate.toFixed(1)} a second`);
+  if (job.secondsLeft !== null && job.done > 0) parts.push(`${duration(job.secondsLeft)} left`);
+  return parts.join(', ');
+}

@@ -1,0 +1,76 @@
+/** The generate lane: the one owner of the language model. Answers go ahead of captions in bulk. */
+import { AppError } from '../../shared/errors.ts';
+import type { Generated, Model } from '../inference/model.ts';
+import { Channel } from '../lib/channel.ts';
+import { fromHalf } from '../lib/vectors.ts';
+import type { GenerateEvent, GenerateLane, Look } from './messages.ts';
+
+type Task = () => Promise<void>;
+
+export function createGenerateLane(loadModel: () => Promise<Model | undefined>): GenerateLane {
+  const urgent: Task[] = [];
+  const patient: Task[] = [];
+  let busy = false;
+
+  /** One task at a time; a person's question is taken before any captions that wait. */
+  async function work(): Promise<void> {
+    if (busy) return;
+    busy = true;
+    for (let task = urgent.shift() ?? patient.shift(); task; task = urgent.shift() ?? patient.shift())
+      await task();
+    busy = false;
+  }
+
+  function enqueue<T>(queue: Task[], run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      queue.push(() => run().then(resolve, reject));
+      void work();
+    });
+  }
+
+  async function model(): Promise<Model> {
+    const loaded = await loadModel();
+    if (!loaded?.generate)
+      throw new AppError('model', 'The chosen model cannot write about photos. Choose one that can.');
+    return loaded;
+  }
+
+  return {
+    async *generate({ look, prompt }, signal): AsyncGenerator<GenerateEvent> {
+      const events = new Channel<GenerateEvent>();
+      const onText = (text: string): void => events.push({ type: 'delta', text });
+      enqueue(urgent, async () => {
+        const loaded = await model();
+        const [prefix] = await prefixes(loaded, [look]);
+        return await loaded.generate?.(prefix ?? new Float32Array(), prompt, {
+          onText,
+          ...(signal && { signal }),
+        });
+      }).then(
+        (result) => {
+          if (result) events.push({ type: 'done', result });
+          events.end();
+        },
+        (error: unknown) => events.fail(error),
+      );
+      yield* events;
+    },
+    captions: ({ looks }) =>
+      enqueue(patient, async (): Promise<Generated[]> => {
+        const loaded = await model();
+        return (await loaded.generateBatch?.(await prefixes(loaded, looks), {})) ?? [];
+      }),
+  };
+}
+
+/** Kept prefixes as they are; pixels through the vision model, all in one pass. */
+async function prefixes(model: Model, looks: readonly Look[]): Promise<Float32Array[]> {
+  const unseen = looks.flatMap((look) => ('pixels' in look ? [look.pixels] : []));
+  const seen = unseen.length > 0 ? await model.see?.(unseen) : [];
+  let next = 0;
+  return looks.map((look) => {
+    const prefix = 'prefix' in look ? fromHalf(look.prefix) : seen?.[next++]?.prefix;
+    if (!prefix) throw new AppError('model', 'The model gave no image prefix.');
+    return prefix;
+  });
+}

@@ -1,0 +1,102 @@
+/** What the three compute lanes answer: plain interfaces whose calls travel as messages. */
+import type { PhotoMetadata, Why } from '../../shared/contract.ts';
+import type { Generated, Prompt } from '../inference/model.ts';
+
+/** A file to be read. `path` is raw bytes; `id` comes back in the answers. */
+export interface FileToRead {
+  id: number;
+  path: Uint8Array;
+  name: string;
+}
+
+/** What a file is by its content, before anything is decoded. */
+export type Identified =
+  | { id: number; kind: 'photo'; hash: Uint8Array }
+  | { id: number; kind: 'skipped' | 'failed'; reason: string };
+
+export interface PhotoToSee extends FileToRead {
+  /** The picture's hash when it was last seen: if it still holds, the model need not run again. */
+  knownPixels: Uint8Array | null;
+}
+
+export interface SeenPhoto {
+  id: number;
+  pixelHash: Uint8Array;
+  width: number;
+  height: number;
+  colour: string;
+  takenAt: string;
+  metadata: PhotoMetadata;
+  thumbnail: Uint8Array;
+  /** Float16 bytes; null where the picture is unchanged or no model was asked for. */
+  vector: Uint8Array | null;
+  prefix: Uint8Array | null;
+  /** Size and modification time (microseconds) after reading: a file still being written differs. */
+  size: number;
+  mtimeUs: number;
+}
+
+/** `started` and `decoded` enclose the risky part; a batch of photos comes when the model has seen it. */
+export type IndexEvent =
+  | { id: number; kind: 'started' | 'decoded' }
+  | { id: number; kind: 'failed'; reason: string }
+  | { kind: 'photos'; photos: SeenPhoto[] };
+
+export interface IndexLane {
+  /** Type and SHA-256 of each file, reading it once. */
+  identify(args: { files: FileToRead[] }): Promise<Identified[]>;
+  /** Decodes each photo once, for thumbnail and model both; `model` asks for the vision pass. */
+  process(args: { files: PhotoToSee[]; model: boolean }, signal?: AbortSignal): AsyncIterable<IndexEvent>;
+  /** A photo at the generate model's size, for one that is not in the library or has no prefix kept. */
+  pixels(args: { file: FileToRead }): Promise<Uint8Array>;
+}
+export const indexStreams = ['process'] as const;
+
+export interface LaneHit {
+  photoId: number;
+  score: number;
+  why: Why[];
+  likely: boolean;
+}
+
+export interface SearchLane {
+  search(args: { query: string; limit: number }): Promise<{ hits: LaneHit[]; searchable: number }>;
+  /** Takes in embeddings written since; `rebuild` when photos went or came back. */
+  refresh(args: { rebuild: boolean }): Promise<{ searchable: number }>;
+}
+export const searchStreams = [] as const;
+
+/** What the model looks at: the prefix kept from indexing, or pixels at its own size. */
+export type Look = { prefix: Uint8Array } | { pixels: Uint8Array };
+
+export type GenerateEvent = { type: 'delta'; text: string } | { type: 'done'; result: Generated };
+
+export interface GenerateLane {
+  /** One answer, streamed. Goes ahead of captions that wait. */
+  generate(args: { look: Look; prompt: Prompt }, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
+  /** Captions of several photos in one batch, when nobody is waiting for an answer. */
+  captions(args: { looks: Look[] }): Promise<Generated[]>;
+}
+export const generateStreams = ['generate'] as const;
+
+/** Tries one provider in a process that may die of it. */
+export interface ProbeLane {
+  /** Providers of the installed runtime in the order to try, cpu last. */
+  providers(args: object): Promise<string[]>;
+  /** Images a second of the vision model, and the cosine of its embeddings with the CPU's. */
+  probe(args: { provider: string }): Promise<{ imagesPerSecond: number; cosine: number }>;
+}
+
+/** What a child is told on its command line. */
+export interface LaneConfig {
+  lane: 'index' | 'search' | 'generate' | 'probe';
+  library: string;
+  /** Null: no model was found; decoding and full-text search still work. */
+  modelDir: string | null;
+  provider: string;
+  threads: number;
+  maxRssMb: number;
+}
+
+/** A child ends itself with this code when its memory passes `maxRssMb`. */
+export const rssExitCode = 86;

@@ -1,0 +1,159 @@
+/** The composition root: the whole application as one plain object that any host can hold. */
+import os from 'node:os';
+import type { Engine, LibraryStatus } from '../shared/contract.ts';
+import { AppError } from '../shared/errors.ts';
+import {
+  generateStreams,
+  indexStreams,
+  searchStreams,
+  type GenerateLane,
+  type IndexLane,
+  type LaneConfig,
+  type ProbeLane,
+  type SearchLane,
+} from './compute/messages.ts';
+import { superviseLane, type Lane } from './compute/supervisor.ts';
+import { places } from './lib/places.ts';
+import { counts, folders, photoDetails, photosPage } from './store/browse.ts';
+import { libraryExists, openLibrary, type ReadDb, type WriteDb } from './store/database.ts';
+import { removeRoot, roots } from './store/files.ts';
+import { thumbnail } from './store/results.ts';
+import { clearMessages, writeCaption } from './store/texts.ts';
+import { Ask } from './services/ask.ts';
+import { examine } from './services/doctor.ts';
+import { exportCaptions } from './services/export.ts';
+import { runIndex } from './index-job.ts';
+import { Jobs } from './services/jobs.ts';
+import { addFolder, listRoots } from './services/library.ts';
+import { chooseModel } from './services/models.ts';
+import { search } from './services/search.ts';
+
+export interface EngineOptions {
+  /** Folder of the library's databases. */
+  library: string;
+  /** `write` takes the writer's lock; `read` opens what is there, or an empty library in memory. */
+  access: 'write' | 'read';
+  modelsDir?: string;
+  /** Who holds the library, for the message to others. */
+  holder?: string;
+  /** Execution provider for all lanes. */
+  provider?: string;
+  /** Memory at which a compute process ends itself. */
+  maxRssMb?: number;
+  computeEntry?: string;
+}
+
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const {
+    library,
+    modelsDir = places.models,
+    provider = 'cpu',
+    computeEntry = places.computeEntry,
+  } = options;
+  const { model, notice } = await chooseModel(modelsDir);
+  const { db, writer } = open(options);
+  const version = model?.info.version ?? null;
+  const cores = os.availableParallelism();
+
+  function lane<T extends object>(
+    name: LaneConfig['lane'],
+    streams: readonly string[],
+    threads: number,
+    by = provider,
+  ): Lane<T> {
+    const config: LaneConfig = {
+      lane: name,
+      library,
+      modelDir: model?.dir ?? null,
+      provider: by,
+      threads,
+      maxRssMb: options.maxRssMb ?? 4000,
+    };
+    return superviseLane<T>(computeEntry, config, streams);
+  }
+  const index = lane<IndexLane>('index', indexStreams, cores);
+  const searching = lane<SearchLane>('search', searchStreams, 1);
+  const generate = lane<GenerateLane>('generate', generateStreams, cores);
+
+  const jobs = new Jobs();
+  const writes = (): WriteDb => {
+    if (writer) return writer;
+    throw new AppError('busy', 'This library is open for reading only, because another Iris holds it.');
+  };
+  const modelVersion = (): string => {
+    if (version !== null) return version;
+    throw new AppError('model', notice ?? 'There is no model.');
+  };
+  const ask = new Ask({ db, writer, generate, index, model: modelVersion });
+
+  return {
+    status: () =>
+      Promise.resolve<LibraryStatus>({
+        library,
+        ...counts(db, version),
+        roots: listRoots(db),
+        model: model && { id: model.info.id, name: model.info.name },
+        writable: writer !== null,
+        notice,
+      }),
+    async addFolder({ path }) {
+      const { root } = await addFolder(writes(), path);
+      const listed = listRoots(db).find(({ id }) => id === root.id);
+      if (!listed) throw new AppError('internal', `The folder ${path} was not kept.`);
+      return listed;
+    },
+    removeFolder: async ({ id }) => removeRoot(writes(), id),
+    index: async ({ folders: named, captions = true }) => {
+      const db = writes();
+      const targets = named
+        ? await Promise.all(named.map((folder) => addFolder(db, folder)))
+        : roots(db).map((root) => ({ root, start: '' }));
+      return jobs.start((progress, signal) =>
+        runIndex({ db, index, generate, search: searching, model, captions, targets }, progress, signal),
+      );
+    },
+    jobs: () => Promise.resolve(jobs.list()),
+    cancel: async ({ job }) => jobs.cancel(job),
+    photos: (page) => Promise.resolve(photosPage(db, page)),
+    folders: () => Promise.resolve(folders(db)),
+    photo({ id }) {
+      const details = photoDetails(db, id);
+      return details
+        ? Promise.resolve(details)
+        : Promise.reject(new AppError('not-found', `There is no photo ${id} in the library.`));
+    },
+    search: ({ query, limit }) => search(db, searching, version, query, limit),
+    caption: ({ photo, prompt }, signal) => ask.caption(photo, prompt, signal),
+    writeCaption: async ({ id, text }) => writeCaption(writes(), id, text),
+    ask: ({ photo, question }, signal) => ask.ask(photo, question, signal),
+    chat: ({ photo, text, again = false }, signal) => ask.chat(photo, text, again, signal),
+    clearChat: async ({ id }) => clearMessages(writes(), id),
+    export: ({ format, out }, signal) => exportCaptions(writes(), format, out, signal),
+    models: () => chooseModel(modelsDir).then(({ all }) => all),
+    doctor: async () =>
+      examine({
+        db,
+        library,
+        provider,
+        modelVersion: version,
+        models: (await chooseModel(modelsDir)).all,
+        probe: (name) => lane<ProbeLane>('probe', [], cores, name),
+      }),
+    events: (_, signal) => jobs.events(signal),
+    thumbnail: (photoId) => Promise.resolve(thumbnail(db, photoId)),
+    async close() {
+      await jobs.close();
+      await Promise.all([index.close(), searching.close(), generate.close()]);
+      db.close();
+    },
+  };
+}
+
+function open({ library, access, holder }: EngineOptions): { db: ReadDb; writer: WriteDb | null } {
+  if (access === 'read') {
+    const db = libraryExists(library) ? openLibrary(library, 'read') : openLibrary(library, 'memory');
+    return { db, writer: null };
+  }
+  const writer = openLibrary(library, 'write', holder);
+  return { db: writer, writer };
+}

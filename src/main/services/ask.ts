@@ -1,0 +1,169 @@
+/** Talking about one photo: a caption, one answer, or a conversation that is remembered. */
+import { realpath } from 'node:fs/promises';
+import type { AskAnswer, CaptionAnswer, ChatEvent, ChatMessage, PhotoRef } from '../../shared/contract.ts';
+import { AppError } from '../../shared/errors.ts';
+import type { GenerateEvent, GenerateLane, IndexLane, Look } from '../compute/messages.ts';
+import type { Lane } from '../compute/supervisor.ts';
+import type { Generated, Prompt, Turn } from '../inference/model.ts';
+import { pathFields, splitRelative } from '../lib/paths.ts';
+import { photoAt, photoPath } from '../store/browse.ts';
+import type { ReadDb, WriteDb } from '../store/database.ts';
+import { saveModelCaption } from '../store/results.ts';
+import { addMessages, indexWords, messages, takeBackLastTurn } from '../store/texts.ts';
+
+export interface AskDeps {
+  db: ReadDb;
+  /** Null where another process holds the library: answers are given, but not kept. */
+  writer: WriteDb | null;
+  generate: Lane<GenerateLane>;
+  index: Lane<IndexLane>;
+  model: () => string;
+}
+
+interface Subject {
+  photoId: number | undefined;
+  path: Buffer;
+}
+
+export class Ask {
+  readonly #deps: AskDeps;
+  /** Conversations about files outside the library, by path: they live as long as the process. */
+  readonly #passing = new Map<string, ChatMessage[]>();
+
+  constructor(deps: AskDeps) {
+    this.#deps = deps;
+  }
+
+  async caption(ref: PhotoRef, prompt: string | undefined, signal?: AbortSignal): Promise<CaptionAnswer> {
+    const subject = await this.#find(ref);
+    const result = await this.#answer(subject, { caption: prompt ?? '' }, signal);
+    const { writer, model } = this.#deps;
+    const { photoId } = subject;
+    if (writer && photoId !== undefined)
+      writer.transaction(() => {
+        saveModelCaption(writer, photoId, {
+          model: model(),
+          prompt: prompt ?? '',
+          text: result.text,
+          confidence: result.confidence,
+        });
+        indexWords(writer, photoId);
+      });
+    return { ...pathFields(subject.path), caption: result.text, model: model() };
+  }
+
+  async ask(ref: PhotoRef, question: string, signal?: AbortSignal): Promise<AskAnswer> {
+    const subject = await this.#find(ref);
+    const { text, confidence } = await this.#answer(subject, { question }, signal);
+    return { ...pathFields(subject.path), question, answer: text, model: this.#deps.model(), confidence };
+  }
+
+  /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
+  async *chat(
+    ref: PhotoRef,
+    text: string | undefined,
+    again: boolean,
+    signal?: AbortSignal,
+  ): AsyncGenerator<ChatEvent> {
+    const subject = await this.#find(ref);
+    const before = turns(this.#history(subject));
+    const question = again ? before.pop()?.question : text?.trim();
+    if (!question)
+      throw new AppError(
+        'bad-request',
+        again ? 'There is no question to ask again.' : 'Expected a question, got none.',
+      );
+    const asked: ChatMessage = { role: 'user', text: question, model: null, sent: null, createdAt: now() };
+    const answer: ChatMessage = {
+      role: 'assistant',
+      text: '',
+      model: this.#deps.model(),
+      sent: null,
+      createdAt: asked.createdAt,
+    };
+    let failed = false;
+    let droppedTurns = 0;
+    try {
+      for await (const event of this.#stream(subject, { question, history: before }, signal)) {
+        if (event.type === 'done') {
+          Object.assign(answer, { text: event.result.text, sent: event.result.sent });
+          droppedTurns = event.result.droppedTurns;
+        } else {
+          answer.text += event.text;
+          yield event;
+        }
+      }
+    } catch (error) {
+      failed = !(error instanceof AppError && error.code === 'aborted');
+      if (failed) throw error;
+    } finally {
+      // Also reached when the listener leaves the stream. A question that failed can be asked anew.
+      if (!failed) this.#keep(subject, [asked, { ...answer, createdAt: now() }], again);
+    }
+    yield { type: 'done', message: answer, droppedTurns };
+  }
+
+  async #answer(subject: Subject, prompt: Prompt, signal?: AbortSignal): Promise<Generated> {
+    for await (const event of this.#stream(subject, prompt, signal))
+      if (event.type === 'done') return event.result;
+    throw new AppError('internal', 'The model ended without an answer.');
+  }
+
+  async *#stream(subject: Subject, prompt: Prompt, signal?: AbortSignal): AsyncGenerator<GenerateEvent> {
+    const look = await this.#look(subject);
+    yield* (await this.#deps.generate.get()).generate({ look, prompt }, signal);
+  }
+
+  async #look({ path }: Subject): Promise<Look> {
+    const lane = await this.#deps.index.get();
+    try {
+      return { pixels: await lane.pixels({ file: { id: 0, path, name: splitRelative(path).name } }) };
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'unreadable')
+        throw new AppError('unreadable', `${pathFields(path).path}: ${error.message}`, { cause: error });
+      throw error;
+    }
+  }
+
+  async #find(ref: PhotoRef): Promise<Subject> {
+    const { db } = this.#deps;
+    if ('id' in ref) {
+      const path = photoPath(db, ref.id);
+      if (!path) throw new AppError('not-found', `There is no photo ${ref.id} in the library.`);
+      return { photoId: ref.id, path };
+    }
+    const path = await realpath(ref.path, 'buffer').catch(() => {
+      throw new AppError('not-found', `There is no file ${ref.path}. Give the path of a photo.`);
+    });
+    return { photoId: photoAt(db, path), path };
+  }
+
+  #history({ photoId, path }: Subject): ChatMessage[] {
+    const passing = this.#passing.get(path.toString('latin1')) ?? [];
+    return photoId !== undefined && this.#deps.writer ? messages(this.#deps.db, photoId) : passing;
+  }
+
+  /** Adds a turn to the conversation, in place of the last one when that was asked again. */
+  #keep({ photoId, path }: Subject, added: ChatMessage[], again: boolean): void {
+    const { writer } = this.#deps;
+    if (photoId !== undefined && writer) {
+      if (again) takeBackLastTurn(writer, photoId);
+      addMessages(writer, photoId, added);
+      return;
+    }
+    const key = path.toString('latin1');
+    const kept = this.#passing.get(key) ?? [];
+    this.#passing.set(key, [...(again ? kept.slice(0, -2) : kept), ...added]);
+  }
+}
+
+const now = (): string => new Date().toISOString();
+
+function turns(history: ChatMessage[]): Turn[] {
+  return history.flatMap((message, i) => {
+    const answer = history[i + 1];
+    return message.role === 'user' && answer?.role === 'assistant'
+      ? [{ question: message.text, answer: answer.text }]
+      : [];
+  });
+}

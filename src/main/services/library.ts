@@ -1,0 +1,155 @@
+/** Folders of the library: adding, removing, scanning them into the store, and telling offline from gone. */
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Root } from '../../shared/contract.ts';
+import { AppError } from '../../shared/errors.ts';
+import { below, display, pathFields } from '../lib/paths.ts';
+import { walk, type SeenFile } from '../lib/walk.ts';
+import { photosByRoot } from '../store/browse.ts';
+import type { ReadDb, WriteDb } from '../store/database.ts';
+import {
+  addRoot,
+  knownFiles,
+  mergeRoot,
+  noteFiles,
+  pathKey,
+  roots,
+  setPresent,
+  setRootState,
+  type KnownFile,
+  type RootRow,
+} from '../store/files.ts';
+
+/** With more than this share of a root gone at once, a drive is more likely away than so much deleted. */
+const goneShare = 0.2;
+const goneAtLeast = 5;
+
+/** A folder to scan: a root, or a part of one. */
+export interface Target {
+  root: RootRow;
+  /** Relative to the root; '' for all of it. */
+  start: string;
+}
+
+export function listRoots(db: ReadDb): Root[] {
+  const counts = photosByRoot(db);
+  return roots(db).map(({ id, path, state }) => ({
+    id,
+    ...pathFields(path),
+    state,
+    photos: counts.get(id) ?? 0,
+  }));
+}
+
+/** Takes a folder in, or finds the root it already belongs to. Roots inside it become part of it. */
+export async function addFolder(db: WriteDb, folder: string): Promise<Target> {
+  const real = await realFolder(folder);
+  const known = roots(db);
+  for (const root of known) {
+    const start = below(display(root.path), real);
+    if (start !== undefined) return { root, start };
+  }
+  const id = addRoot(db, Buffer.from(real));
+  for (const child of known) {
+    const prefix = below(real, display(child.path));
+    if (prefix !== undefined) mergeRoot(db, child.id, id, prefix);
+  }
+  return { root: { id, path: Buffer.from(real), state: 'online' }, start: '' };
+}
+
+async function realFolder(folder: string): Promise<string> {
+  try {
+    const real = await realpath(path.resolve(folder));
+    if ((await stat(real)).isDirectory()) return real;
+  } catch {
+    throw new AppError('not-found', `There is no folder ${folder}. Give the path of a folder with photos.`);
+  }
+  throw new AppError('bad-request', `${folder} is a file. Give the folder it lies in.`);
+}
+
+export interface ScanResult {
+  /** Reasons for what was passed over, as absolute raw paths. */
+  problems: { kind: 'skipped' | 'failed'; path: Buffer; reason: string }[];
+  /** Files came or went: what can be found has changed. */
+  presenceChanged: boolean;
+}
+
+/** Brings the store in line with what lies in the folder. Nothing is ever deleted for being absent. */
+export async function scan(
+  db: WriteDb,
+  target: Target,
+  onFiles: (seen: number) => void,
+  signal: AbortSignal,
+): Promise<ScanResult> {
+  const { root, start } = target;
+  const known = knownFiles(db, root.id);
+  const result: ScanResult = { problems: [], presenceChanged: false };
+  const unseen = new Map([...known].filter(([, file]) => file.present && inside(start, file.path)));
+  const back: number[] = [];
+  let seen = 0;
+  for await (const found of walk(Buffer.from(root.path), Buffer.from(start), signal)) {
+    if (found.kind !== 'files') {
+      result.problems.push(found);
+      continue;
+    }
+    noteFiles(
+      db,
+      root.id,
+      found.files.filter((file) => changed(file, known.get(pathKey(file.path)))),
+    );
+    for (const file of found.files) {
+      const before = known.get(pathKey(file.path));
+      unseen.delete(pathKey(file.path));
+      if (before?.present === 0) back.push(before.id);
+    }
+    onFiles((seen += found.files.length));
+  }
+  setPresent(db, back, true);
+  const complete = !signal.aborted && !result.problems.some((problem) => problem.kind === 'failed');
+  const gone = settleGone(db, target, known.size, [...unseen.values()], complete);
+  return { ...result, presenceChanged: back.length > 0 || gone };
+}
+
+function changed(file: SeenFile, before: KnownFile | undefined): boolean {
+  return (
+    !before ||
+    before.size !== file.size ||
+    before.mtimeUs !== file.mtimeUs ||
+    before.ctimeUs !== file.ctimeUs ||
+    before.inode !== file.inode
+  );
+}
+
+function inside(start: string, path: Uint8Array): boolean {
+  return start === '' || display(path).startsWith(`${start}/`);
+}
+
+/** Files that were not seen: gone if few and the scan was whole; else the folder counts as offline. */
+function settleGone(
+  db: WriteDb,
+  { root, start }: Target,
+  known: number,
+  unseen: KnownFile[],
+  complete: boolean,
+): boolean {
+  if (!complete) return false;
+  const many = unseen.length > Math.max(goneAtLeast, known * goneShare);
+  if (start === '') setRootState(db, root.id, many ? 'offline' : 'online');
+  if (many || unseen.length === 0) return false;
+  setPresent(
+    db,
+    unseen.map((file) => file.id),
+    false,
+  );
+  return true;
+}
+
+/** A root whose folder is not there is offline: shown, searchable, waiting to come back. */
+export async function checkOnline(db: WriteDb, root: RootRow): Promise<boolean> {
+  const there = await stat(Buffer.from(root.path)).then(
+    (s) => s.isDirectory(),
+    () => false,
+  );
+  if (!there) setRootState(db, root.id, 'offline');
+  return there;
+}

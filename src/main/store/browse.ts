@@ -1,0 +1,178 @@
+/** Reading the library for showing: counts, folders, photo rows and one photo's whole story. */
+import type { FileInfo, Folder, PhotoDetails, PhotoMetadata, PhotoSummary } from '../../shared/contract.ts';
+import { joinBytes, pathFields } from '../lib/paths.ts';
+import type { ReadDb } from './database.ts';
+import { captionLedger, messages } from './texts.ts';
+
+export interface Counts {
+  photos: number;
+  searchable: number;
+  captioned: number;
+  failed: number;
+}
+
+export function counts(db: ReadDb, model: string | null): Counts {
+  const row = db.get<Counts>(
+    `SELECT
+       (SELECT count(DISTINCT photo_id) FROM file WHERE present = 1) AS photos,
+       (SELECT count(*) FROM cache.embedding e WHERE e.model = ?1 AND EXISTS
+          (SELECT 1 FROM file f WHERE f.photo_id = e.photo_id AND f.present = 1)) AS searchable,
+       (SELECT count(DISTINCT f.photo_id) FROM file f WHERE f.present = 1 AND (
+          EXISTS (SELECT 1 FROM text t WHERE t.photo_id = f.photo_id AND t.kind = 'caption')
+          OR EXISTS (SELECT 1 FROM cache.caption c WHERE c.photo_id = f.photo_id))) AS captioned,
+       (SELECT count(*) FROM cache.problem p JOIN file f ON f.id = p.file_id
+          WHERE p.kind = 'failed' AND f.present = 1) AS failed`,
+    model,
+  );
+  return row ?? { photos: 0, searchable: 0, captioned: 0, failed: 0 };
+}
+
+export function photosByRoot(db: ReadDb): Map<number, number> {
+  const rows = db.all<{ id: number; n: number }>(
+    'SELECT root_id AS id, count(DISTINCT photo_id) AS n FROM file WHERE present = 1 GROUP BY root_id',
+  );
+  return new Map(rows.map((row) => [row.id, row.n]));
+}
+
+export function folders(db: ReadDb): Folder[] {
+  return db.all(
+    `SELECT root_id AS root, folder, count(DISTINCT photo_id) AS photos FROM file
+     WHERE present = 1 AND photo_id IS NOT NULL GROUP BY root_id, folder ORDER BY root_id, folder`,
+  );
+}
+
+interface SummaryRow extends Omit<PhotoSummary, 'state'> {
+  seen: number;
+}
+
+const summaryColumns = `
+  p.id, (SELECT f.name FROM file f WHERE f.photo_id = p.id ORDER BY f.present DESC, f.id LIMIT 1) AS name,
+  coalesce(m.width, 0) AS width, coalesce(m.height, 0) AS height,
+  coalesce(m.taken_at, '') AS takenAt, coalesce(m.colour, '#808080') AS colour,
+  nullif(coalesce(
+    (SELECT t.text FROM text t WHERE t.photo_id = p.id AND t.kind = 'caption' ORDER BY t.id DESC LIMIT 1),
+    ''), '') AS own,
+  (SELECT c.text FROM cache.caption c WHERE c.photo_id = p.id ORDER BY c.prompt <> '', c.id DESC LIMIT 1) AS said,
+  m.photo_id IS NOT NULL AS seen`;
+
+function summary(row: SummaryRow & { own: string | null; said: string | null }): PhotoSummary {
+  const { seen, own, said, ...rest } = row;
+  return { ...rest, caption: own ?? said, state: seen ? 'ready' : 'waiting' };
+}
+
+export interface PageOf {
+  root?: number | undefined;
+  folder?: string | undefined;
+  offset: number;
+  limit: number;
+}
+
+/** A page of photos, newest first; `folder` includes the folders below it. */
+export function photosPage(db: ReadDb, page: PageOf): { total: number; photos: PhotoSummary[] } {
+  const where = `EXISTS (SELECT 1 FROM file f WHERE f.photo_id = p.id AND f.present = 1
+    AND (?1 IS NULL OR f.root_id = ?1)
+    AND (?2 IS NULL OR ?2 = '' OR f.folder = ?2 OR substr(f.folder, 1, length(?2) + 1) = ?2 || '/'))`;
+  const root = page.root ?? null;
+  const folder = page.folder ?? null;
+  const total =
+    db.get<{ n: number }>(`SELECT count(*) AS n FROM photo p WHERE ${where}`, root, folder)?.n ?? 0;
+  const rows = db.all<SummaryRow & { own: string | null; said: string | null }>(
+    `SELECT ${summaryColumns} FROM photo p LEFT JOIN cache.metadata m ON m.photo_id = p.id
+     WHERE ${where} ORDER BY m.taken_at DESC, p.id DESC LIMIT ?3 OFFSET ?4`,
+    root,
+    folder,
+    page.limit,
+    page.offset,
+  );
+  return { total, photos: rows.map(summary) };
+}
+
+export function summaries(db: ReadDb, ids: readonly number[]): Map<number, PhotoSummary> {
+  const rows = db.all<SummaryRow & { own: string | null; said: string | null }>(
+    `SELECT ${summaryColumns} FROM photo p LEFT JOIN cache.metadata m ON m.photo_id = p.id
+     WHERE p.id IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(ids),
+  );
+  return new Map(rows.map((row) => [row.id, summary(row)]));
+}
+
+interface FileRow {
+  rootPath: Uint8Array;
+  path: Uint8Array;
+  size: number;
+  mtimeUs: number;
+  present: number;
+}
+
+function fileRows(db: ReadDb, photoId: number): FileRow[] {
+  return db.all(
+    `SELECT r.path AS rootPath, f.path, f.size, f.mtime_us AS mtimeUs, f.present FROM file f
+     JOIN root r ON r.id = f.root_id WHERE f.photo_id = ? ORDER BY f.present DESC, f.id`,
+    photoId,
+  );
+}
+
+/** The raw path of the photo's first file that is there, else of one that is gone. */
+export function photoPath(db: ReadDb, photoId: number): Buffer | undefined {
+  const row = fileRows(db, photoId)[0];
+  return row && joinBytes(row.rootPath, row.path);
+}
+
+/** The photo that the file at this absolute path is, if the library knows it. */
+export function photoAt(db: ReadDb, absolute: Uint8Array): number | undefined {
+  const target = Buffer.from(absolute);
+  for (const root of db.all<{ id: number; path: Uint8Array }>('SELECT id, path FROM root')) {
+    const start = joinBytes(root.path, Buffer.from(' ')).subarray(0, -1);
+    if (!target.subarray(0, start.length).equals(start)) continue;
+    const rel = target.subarray(start.length);
+    const row = db.get<{ id: number | null }>(
+      'SELECT photo_id AS id FROM file WHERE root_id = ? AND path = ?',
+      root.id,
+      rel,
+    );
+    if (row?.id) return row.id;
+  }
+  return undefined;
+}
+
+const noMetadata: PhotoMetadata = {
+  format: null,
+  offset: null,
+  camera: null,
+  lens: null,
+  latitude: null,
+  longitude: null,
+  orientation: 1,
+  exposure: null,
+  aperture: null,
+  iso: null,
+  focalLength: null,
+  rating: null,
+};
+
+export function photoDetails(db: ReadDb, photoId: number): PhotoDetails | undefined {
+  const row = summaries(db, [photoId]).get(photoId);
+  if (!row) return undefined;
+  const facts = db.get<{ json: string }>('SELECT json FROM cache.metadata WHERE photo_id = ?', photoId);
+  const problem = db.get<{ reason: string }>(
+    `SELECT p.reason FROM cache.problem p JOIN file f ON f.id = p.file_id WHERE f.photo_id = ? LIMIT 1`,
+    photoId,
+  );
+  return {
+    ...row,
+    files: fileRows(db, photoId).map(fileInfo),
+    metadata: facts ? (JSON.parse(facts.json) as PhotoMetadata) : noMetadata,
+    captions: captionLedger(db, photoId),
+    chat: messages(db, photoId),
+    reason: problem?.reason ?? null,
+  };
+}
+
+function fileInfo(row: FileRow): FileInfo {
+  return {
+    ...pathFields(joinBytes(row.rootPath, row.path)),
+    bytes: row.size,
+    modifiedAt: new Date(row.mtimeUs / 1000).toISOString(),
+    present: row.present === 1,
+  };
+}

@@ -1,0 +1,152 @@
+/** What indexing computes of a photo: metadata, thumbnail, embedding, image prefix, model captions. */
+import type { PhotoMetadata } from '../../shared/contract.ts';
+import type { ReadDb, WriteDb } from './database.ts';
+
+export interface PhotoFacts {
+  width: number;
+  height: number;
+  colour: string;
+  takenAt: string;
+  metadata: PhotoMetadata;
+}
+
+/** Results of one model version for one photo, float16 as bytes. */
+export interface ModelResults {
+  model: string;
+  vector: Uint8Array;
+  prefix: Uint8Array | null;
+}
+
+export function saveFacts(db: WriteDb, photoId: number, facts: PhotoFacts): void {
+  db.run(
+    `INSERT OR REPLACE INTO cache.metadata (photo_id, width, height, colour, taken_at, json)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    photoId,
+    facts.width,
+    facts.height,
+    facts.colour,
+    facts.takenAt,
+    JSON.stringify(facts.metadata),
+  );
+}
+
+export function saveThumbnail(db: WriteDb, photoId: number, jpeg: Uint8Array): void {
+  db.run('INSERT OR REPLACE INTO cache.thumbnail (photo_id, jpeg) VALUES (?, ?)', photoId, jpeg);
+}
+
+export function thumbnail(db: ReadDb, photoId: number): Uint8Array | undefined {
+  return db.get<{ jpeg: Uint8Array }>('SELECT jpeg FROM cache.thumbnail WHERE photo_id = ?', photoId)?.jpeg;
+}
+
+export function saveModelResults(db: WriteDb, photoId: number, results: ModelResults): void {
+  db.run(
+    'INSERT OR REPLACE INTO cache.embedding (photo_id, model, vector) VALUES (?, ?, ?)',
+    photoId,
+    results.model,
+    results.vector,
+  );
+  if (results.prefix)
+    db.run(
+      'INSERT OR REPLACE INTO cache.prefix (photo_id, model, tokens) VALUES (?, ?, ?)',
+      photoId,
+      results.model,
+      results.prefix,
+    );
+}
+
+/** The picture itself changed: what a model said of the old one no longer holds. */
+export function forgetModelResults(db: WriteDb, photoId: number): void {
+  for (const table of ['embedding', 'prefix', 'caption'])
+    db.run(`DELETE FROM cache.${table} WHERE photo_id = ?`, photoId);
+}
+
+export function hasModelResults(db: ReadDb, photoId: number, model: string): boolean {
+  return (
+    db.get('SELECT 1 FROM cache.embedding WHERE photo_id = ? AND model = ?', photoId, model) !== undefined &&
+    db.get('SELECT 1 FROM cache.metadata WHERE photo_id = ?', photoId) !== undefined
+  );
+}
+
+export interface EmbeddingRow {
+  seq: number;
+  photoId: number;
+  vector: Uint8Array;
+}
+
+/** Embeddings of `model` written after `seq`, of photos that have a file, oldest first. */
+export function embeddingsAfter(db: ReadDb, model: string, seq: number, limit: number): EmbeddingRow[] {
+  return db.all(
+    `SELECT e.seq, e.photo_id AS photoId, e.vector FROM cache.embedding e
+     WHERE e.model = ? AND e.seq > ?
+       AND EXISTS (SELECT 1 FROM file f WHERE f.photo_id = e.photo_id AND f.present = 1)
+     ORDER BY e.seq LIMIT ?`,
+    model,
+    seq,
+    limit,
+  );
+}
+
+export interface Uncaptioned {
+  photoId: number;
+  prefix: Uint8Array | null;
+}
+
+/** Photos after id `after` that `model` has not captioned, with the prefix kept from indexing. */
+export function uncaptioned(db: ReadDb, model: string, after: number, limit: number): Uncaptioned[] {
+  return db.all(
+    `SELECT m.photo_id AS photoId, x.tokens AS prefix FROM cache.metadata m
+     LEFT JOIN cache.prefix x ON x.photo_id = m.photo_id AND x.model = ?1
+     WHERE EXISTS (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND f.present = 1)
+       AND NOT EXISTS (SELECT 1 FROM cache.caption c
+                       WHERE c.photo_id = m.photo_id AND c.model = ?1 AND c.prompt = '')
+       AND m.photo_id > ?2
+     ORDER BY m.photo_id LIMIT ?3`,
+    model,
+    after,
+    limit,
+  );
+}
+
+export function countUncaptioned(db: ReadDb, model: string): number {
+  return (
+    db.get<{ n: number }>(
+      `SELECT count(*) AS n FROM cache.metadata m
+       WHERE EXISTS (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND f.present = 1)
+         AND NOT EXISTS (SELECT 1 FROM cache.caption c
+                         WHERE c.photo_id = m.photo_id AND c.model = ? AND c.prompt = '')`,
+      model,
+    )?.n ?? 0
+  );
+}
+
+export interface ModelCaption {
+  model: string;
+  prompt: string;
+  text: string;
+  confidence: number;
+}
+
+export function saveModelCaption(db: WriteDb, photoId: number, caption: ModelCaption): void {
+  db.run(
+    'INSERT INTO cache.caption (photo_id, model, prompt, text, confidence, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+    photoId,
+    caption.model,
+    caption.prompt,
+    caption.text,
+    caption.confidence,
+    new Date().toISOString(),
+  );
+  db.run('DELETE FROM cache.prefix WHERE photo_id = ? AND model = ?', photoId, caption.model);
+}
+
+export function schemaVersion(db: ReadDb): number {
+  return db.get<{ user_version: number }>('PRAGMA main.user_version')?.user_version ?? 0;
+}
+
+/** `ok`, or what SQLite found wrong in either file. */
+export function integrity(db: ReadDb): string {
+  const findings = ['main', 'cache'].flatMap((name) =>
+    db.all<{ quick_check: string }>(`PRAGMA ${name}.quick_check`).map((row) => row.quick_check),
+  );
+  return findings.every((finding) => finding === 'ok') ? 'ok' : findings.slice(0, 5).join('; ');
+}

@@ -1,0 +1,62 @@
+/** Writes what was seen of one file, and decides which photo it is. Called inside a transaction. */
+import type { WriteDb } from './database.ts';
+import {
+  createPhoto,
+  hasOtherFiles,
+  lostPhotoOfPixels,
+  photoOfHash,
+  setPixelHash,
+  settleFile,
+  type PendingFile,
+} from './files.ts';
+import {
+  forgetModelResults,
+  saveFacts,
+  saveModelResults,
+  saveThumbnail,
+  type PhotoFacts,
+} from './results.ts';
+import { indexWords } from './texts.ts';
+
+/** One photo as the index lane saw it; float16 bytes where the model ran. */
+export interface SeenPicture extends PhotoFacts {
+  pixelHash: Uint8Array;
+  thumbnail: Uint8Array;
+  vector: Uint8Array | null;
+  prefix: Uint8Array | null;
+}
+
+export interface SeenFileOf {
+  file: PendingFile;
+  hash: Uint8Array;
+  photo: SeenPicture;
+  model: string | null;
+}
+
+export function savePhoto(db: WriteDb, { file, hash, photo, model }: SeenFileOf): void {
+  const photoId = identify(db, file, hash, photo.pixelHash);
+  settleFile(db, file.id, hash, photoId);
+  saveFacts(db, photoId, photo);
+  saveThumbnail(db, photoId, photo.thumbnail);
+  if (model !== null && photo.vector)
+    saveModelResults(db, photoId, { model, vector: photo.vector, prefix: photo.prefix });
+  indexWords(db, photoId);
+}
+
+/**
+ * [Note: which photo a file is] A photo has an id of its own, and its words hang on that. A file
+ * keeps its photo when only its metadata changed (same pixels). When its picture changed, it keeps
+ * the photo too, as an edit in place, unless other copies still show the old picture. A new file
+ * joins the photo with the same bytes, or the one with the same pixels whose files are all gone.
+ */
+function identify(db: WriteDb, file: PendingFile, hash: Uint8Array, pixelHash: Uint8Array): number {
+  if (file.photoId !== null) {
+    if (file.pixelHash && Buffer.compare(file.pixelHash, pixelHash) === 0) return file.photoId;
+    if (!hasOtherFiles(db, file.photoId, file.id)) {
+      forgetModelResults(db, file.photoId);
+      setPixelHash(db, file.photoId, pixelHash);
+      return file.photoId;
+    }
+  }
+  return photoOfHash(db, hash) ?? lostPhotoOfPixels(db, pixelHash) ?? createPhoto(db, pixelHash);
+}

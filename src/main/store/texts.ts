@@ -1,0 +1,108 @@
+/** The ledger of words about photos: captions, chats, and the full-text index over them. */
+import type { ChatMessage, TextEntry } from '../../shared/contract.ts';
+import type { ReadDb, WriteDb } from './database.ts';
+
+/** All captions of a photo, the one that counts first: a person's newest, then a model's newest. */
+export function captionLedger(db: ReadDb, photoId: number): TextEntry[] {
+  const people = db.all<TextEntry>(
+    `SELECT text, 'person' AS source, NULL AS model, NULL AS prompt, created_at AS createdAt
+     FROM text WHERE photo_id = ? AND kind = 'caption' ORDER BY id DESC`,
+    photoId,
+  );
+  const models = db.all<TextEntry>(
+    `SELECT text, 'model' AS source, model, prompt, created_at AS createdAt
+     FROM cache.caption WHERE photo_id = ? ORDER BY prompt <> '', id DESC`,
+    photoId,
+  );
+  return [...people, ...models];
+}
+
+/** Adds a person's caption; an empty one takes their words back without deleting the old ones. */
+export function writeCaption(db: WriteDb, photoId: number, text: string): TextEntry {
+  const createdAt = new Date().toISOString();
+  db.transaction(() => {
+    db.run(
+      `INSERT INTO text (photo_id, kind, text, created_at) VALUES (?, 'caption', ?, ?)`,
+      photoId,
+      text,
+      createdAt,
+    );
+    indexWords(db, photoId);
+  });
+  return { text, source: 'person', model: null, prompt: null, createdAt };
+}
+
+export function messages(db: ReadDb, photoId: number): ChatMessage[] {
+  return db.all(
+    'SELECT role, text, model, sent, created_at AS createdAt FROM message WHERE photo_id = ? ORDER BY id',
+    photoId,
+  );
+}
+
+export function addMessages(db: WriteDb, photoId: number, added: readonly ChatMessage[]): void {
+  db.transaction(() => {
+    for (const message of added)
+      db.run(
+        'INSERT INTO message (photo_id, role, text, model, sent, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+        photoId,
+        message.role,
+        message.text,
+        message.model,
+        message.sent,
+        message.createdAt,
+      );
+    indexWords(db, photoId);
+  });
+}
+
+/** Takes back the last question and what was answered. */
+export function takeBackLastTurn(db: WriteDb, photoId: number): void {
+  db.run(
+    `DELETE FROM message WHERE photo_id = ?1 AND id >= (
+       SELECT max(id) FROM message WHERE photo_id = ?1 AND role = 'user')`,
+    photoId,
+  );
+}
+
+export function clearMessages(db: WriteDb, photoId: number): void {
+  db.transaction(() => {
+    db.run('DELETE FROM message WHERE photo_id = ?', photoId);
+    indexWords(db, photoId);
+  });
+}
+
+/** Writes a photo's row of the full-text index anew from its captions, names and chat. */
+export function indexWords(db: WriteDb, photoId: number): void {
+  const captions = captionLedger(db, photoId).map((entry) => entry.text);
+  const names = db.all<{ name: string; folder: string }>(
+    'SELECT name, folder FROM file WHERE photo_id = ? AND present = 1',
+    photoId,
+  );
+  const chat = messages(db, photoId).map((message) => message.text);
+  db.run('DELETE FROM cache.words WHERE rowid = ?', photoId);
+  db.run(
+    'INSERT INTO cache.words (rowid, caption, name, chat) VALUES (?, ?, ?, ?)',
+    photoId,
+    captions.join('\n'),
+    names.map((file) => separated(`${file.folder}/${file.name}`)).join('\n'),
+    chat.join('\n'),
+  );
+}
+
+/** `IMG_beachTrip2019.jpg` as words that can be searched for. */
+function separated(name: string): string {
+  const apart = name.replaceAll(/[^\p{L}\p{N}]+/gu, ' ').replaceAll(/(\p{Ll})(\p{Lu})/gu, '$1 $2');
+  return apart.toLowerCase();
+}
+
+/** Photos with a file whose words match the FTS5 expression, best first by BM25, equal ones by id. */
+export function matchWords(db: ReadDb, expression: string, limit: number): number[] {
+  const rows = db.all<{ photoId: number }>(
+    `SELECT rowid AS photoId FROM cache.words WHERE words MATCH ?
+       AND EXISTS (SELECT 1 FROM file f WHERE f.photo_id = words.rowid AND f.present = 1)
+     ORDER BY bm25(words), rowid LIMIT ?`,
+    expression,
+    limit,
+  );
+  return rows.map((row) => row.photoId);
+}

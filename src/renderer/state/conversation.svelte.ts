@@ -1,0 +1,95 @@
+/** A talk about one photo: its history, the answer that is being said, and how to stop or repeat it. */
+import type { ChatMessage } from '../../shared/contract.ts';
+import { AppError, reasonOf } from '../../shared/errors.ts';
+import { api } from '../lib/api.ts';
+
+const settleMs = 500;
+
+/** Shown until the engine's own record, which has the time and the model, takes its place. */
+function provisional(role: ChatMessage['role'], text: string): ChatMessage {
+  return { role, text, model: null, sent: null, createdAt: '' };
+}
+
+export class Conversation {
+  readonly photoId: number;
+  messages = $state.raw<readonly ChatMessage[]>([]);
+  /** The answer so far while one is being said. */
+  saying = $state<string | null>(null);
+  stopped = $state(false);
+  error = $state<string | null>(null);
+  droppedTurns = $state(0);
+
+  #stop: AbortController | undefined;
+
+  constructor(photoId: number) {
+    this.photoId = photoId;
+  }
+
+  get busy(): boolean {
+    return this.saying !== null;
+  }
+
+  async say(text: string): Promise<void> {
+    this.messages = [...this.messages, provisional('user', text)];
+    await this.#answer({ text });
+  }
+
+  /** Asks the last question once more; its answer is replaced. */
+  async again(): Promise<void> {
+    if (this.messages.at(-1)?.role === 'assistant') this.messages = this.messages.slice(0, -1);
+    await this.#answer({ again: true });
+  }
+
+  stop(): void {
+    this.#stop?.abort();
+  }
+
+  async clear(): Promise<void> {
+    try {
+      await api.clearChat({ id: this.photoId });
+      this.messages = [];
+      this.error = null;
+      this.stopped = false;
+    } catch (error) {
+      this.error = reasonOf(error);
+    }
+  }
+
+  async #answer(asked: { text: string } | { again: true }): Promise<void> {
+    const controller = new AbortController();
+    this.#stop = controller;
+    this.saying = '';
+    this.error = null;
+    this.stopped = false;
+    this.droppedTurns = 0;
+    try {
+      for await (const event of api.chat({ photo: { id: this.photoId }, ...asked }, controller.signal)) {
+        if (event.type === 'delta') this.saying += event.text;
+        else {
+          this.messages = [...this.messages, event.message];
+          this.droppedTurns = event.droppedTurns;
+        }
+      }
+    } catch (error) {
+      this.stopped = error instanceof AppError && error.code === 'aborted';
+      if (!this.stopped) this.error = reasonOf(error);
+      this.#keepWhatWasSaid();
+    } finally {
+      this.saying = null;
+    }
+  }
+
+  /** The engine keeps an answer that was cut off; so does the page, at once. */
+  #keepWhatWasSaid(): void {
+    const text = this.saying;
+    if (!text) return;
+    this.messages = [...this.messages, provisional('assistant', text)];
+    setTimeout(() => void this.#settle(), settleMs);
+  }
+
+  /** Takes over the engine's record of a cut answer, which also says what was sent. */
+  async #settle(): Promise<void> {
+    const { chat } = await api.photo({ id: this.photoId }).catch(() => ({ chat: [] }));
+    if (!this.busy && chat.length === this.messages.length) this.messages = chat;
+  }
+}

@@ -1,0 +1,94 @@
+/** What the library holds and what it is doing, kept fresh by the engine's events. */
+import type { Folder, Job, LibraryEvent, LibraryStatus } from '../../shared/contract.ts';
+import { reasonOf } from '../../shared/errors.ts';
+import { api } from '../lib/api.ts';
+
+const reconnectMs = 1500;
+/** An import tells of new photos many times a second; the page looks that often at most. */
+const refreshMs = 700;
+
+export class Library {
+  status = $state.raw<LibraryStatus | null>(null);
+  folders = $state.raw<Folder[]>([]);
+  jobs = $state.raw<Job[]>([]);
+  reachable = $state(true);
+  adding = $state(false);
+  addError = $state<string | null>(null);
+
+  readonly running = $derived(this.jobs.find((job) => job.state === 'running') ?? null);
+  /** The newest job that has ended, with what it could not read. */
+  readonly ended = $derived(
+    this.jobs.filter((job) => job.state !== 'running').toSorted((a, b) => b.id - a.id)[0] ?? null,
+  );
+  readonly empty = $derived(this.status !== null && this.status.roots.length === 0);
+
+  readonly #onPhotos: () => void;
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(onPhotos: () => void) {
+    this.#onPhotos = onPhotos;
+  }
+
+  /** Follows the engine until the signal; a lost engine is looked for again. */
+  async follow(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const round = new AbortController();
+      const both = AbortSignal.any([signal, round.signal]);
+      // Events first, so that nothing falls between the state that is read and what follows it.
+      await Promise.all([this.#listen(both), this.refresh()]).catch(() => undefined);
+      round.abort();
+      if (signal.aborted) return;
+      this.reachable = false;
+      await new Promise((resolve) => setTimeout(resolve, reconnectMs));
+    }
+  }
+
+  async refresh(): Promise<void> {
+    const [status, folders, jobs] = await Promise.all([api.status({}), api.folders({}), api.jobs({})]);
+    this.status = status;
+    this.folders = folders;
+    this.jobs = jobs;
+    if (!this.reachable) this.#onPhotos();
+    this.reachable = true;
+  }
+
+  async addFolder(path: string): Promise<boolean> {
+    this.adding = true;
+    this.addError = null;
+    try {
+      await api.addFolder({ path });
+      this.#take(await api.index({}));
+      await this.refresh();
+      this.#onPhotos();
+      return true;
+    } catch (error) {
+      this.addError = reasonOf(error);
+      return false;
+    } finally {
+      this.adding = false;
+    }
+  }
+
+  async cancel(job: Job): Promise<void> {
+    await api.cancel({ job: job.id });
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    for await (const event of api.events({}, signal)) this.#hear(event);
+    throw new Error('The events have ended.');
+  }
+
+  #hear(event: LibraryEvent): void {
+    if (event.type === 'job') this.#take(event.job);
+    if (event.type === 'job' && event.job.state === 'running') return;
+    this.#refreshTimer ??= setTimeout(() => {
+      this.#refreshTimer = undefined;
+      this.#onPhotos();
+      this.refresh().catch(() => undefined);
+    }, refreshMs);
+  }
+
+  #take(job: Job): void {
+    this.jobs = [...this.jobs.filter((other) => other.id !== job.id), job];
+  }
+}

@@ -1,0 +1,81 @@
+/** The photo that is open: its details, its captions, and the talk about it. */
+import type { PhotoDetails, TextEntry } from '../../shared/contract.ts';
+import { reasonOf } from '../../shared/errors.ts';
+import { api } from '../lib/api.ts';
+import { Conversation } from './conversation.svelte.ts';
+
+export class OpenPhoto {
+  readonly id: number;
+  readonly conversation: Conversation;
+  details = $state.raw<PhotoDetails | null>(null);
+  error = $state<string | null>(null);
+  describing = $state(false);
+  captionError = $state<string | null>(null);
+
+  readonly #newestFirst: readonly TextEntry[] = $derived(
+    (this.details?.captions ?? []).toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)),
+  );
+  readonly own = $derived(this.#newestFirst.find((entry) => entry.source === 'person') ?? null);
+  readonly thought = $derived(this.#newestFirst.find((entry) => entry.source === 'model') ?? null);
+  readonly earlier = $derived(
+    this.#newestFirst.filter((entry) => entry !== this.own && entry !== this.thought),
+  );
+
+  constructor(id: number) {
+    this.id = id;
+    this.conversation = new Conversation(id);
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.details = await api.photo({ id: this.id });
+      if (!this.conversation.busy) this.conversation.messages = this.details.chat;
+      this.error = null;
+    } catch (error) {
+      this.error = reasonOf(error);
+    }
+  }
+
+  async describe(prompt: string): Promise<void> {
+    this.describing = true;
+    await this.#changeCaption(() =>
+      api.caption({ photo: { id: this.id }, ...(prompt.trim() && { prompt: prompt.trim() }) }),
+    );
+    this.describing = false;
+  }
+
+  async write(text: string): Promise<boolean> {
+    return this.#changeCaption(() => api.writeCaption({ id: this.id, text }));
+  }
+
+  async #changeCaption(change: () => Promise<unknown>): Promise<boolean> {
+    this.captionError = null;
+    try {
+      await change();
+      await this.load();
+      return true;
+    } catch (error) {
+      this.captionError = reasonOf(error);
+      return false;
+    }
+  }
+}
+
+/** Opens photos one at a time; one whose answer is still being said is found again as it was left. */
+export class Desk {
+  current = $state.raw<OpenPhoto | null>(null);
+  #talking: readonly OpenPhoto[] = [];
+
+  open(id: number): void {
+    if (this.current?.id === id) return;
+    this.close();
+    this.current = this.#talking.find((photo) => photo.id === id) ?? new OpenPhoto(id);
+    void this.current.load();
+  }
+
+  close(): void {
+    const photos = this.current ? [...this.#talking, this.current] : this.#talking;
+    this.#talking = photos.filter((photo, at) => photo.conversation.busy && photos.indexOf(photo) === at);
+    this.current = null;
+  }
+}
