@@ -59,9 +59,9 @@ function findStop(text: string, stop: readonly string[]): number | undefined {
  */
 function settled(text: string, stop: readonly string[]): string {
   const complete = text.replace(/\uFFFD+$/u, '');
-  const space = /\s+\S{0,3}$/u.exec(complete)?.index ?? complete.length;
   const open = Math.min(...stop.map((end) => openStop(complete, end)), complete.length);
-  const held = segmenter.segment(complete).containing(Math.min(space, open, complete.length - 1));
+  const space = /\s+\S{0,3}$/u.exec(complete.slice(0, open))?.index ?? open;
+  const held = segmenter.segment(complete).containing(Math.min(space, complete.length - 1));
   return complete.slice(0, held?.index ?? 0);
 }
 
