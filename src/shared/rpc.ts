@@ -123,26 +123,26 @@ export function connect<T extends object>(port: Port<Reply, Request>, streams: r
     });
   }
 
-  async function* stream(method: string, args: unknown, outer?: AbortSignal): AsyncGenerator<unknown> {
+  async function* stream(method: string, args: unknown, outer?: AbortSignal): AsyncGenerator {
     const left = new AbortController();
     const signal = outer ? AbortSignal.any([outer, left.signal]) : left.signal;
-    const queue: Reply[] = [];
-    let failure: AppError | undefined;
-    let ended = false;
+    const queue: (Reply | AppError)[] = [];
+    const state = { ended: false };
     let wake = (): void => undefined;
+    const put = (message: Reply | AppError, last: boolean): void => {
+      queue.push(message);
+      state.ended = last;
+      wake();
+    };
     const close = open(
       method,
       args,
       {
         reply(message) {
-          queue.push(message);
-          ended = !('chunk' in message);
-          wake();
+          put(message, !('chunk' in message));
         },
         fail(error) {
-          failure = error;
-          ended = true;
-          wake();
+          put(error, true);
         },
       },
       signal,
@@ -150,15 +150,14 @@ export function connect<T extends object>(port: Port<Reply, Request>, streams: r
     try {
       for (;;) {
         const message = queue.shift();
-        if (message === undefined) {
-          if (failure) throw failure;
-          await new Promise<void>((resolve) => (wake = resolve));
-        } else if ('error' in message) throw fromWire(message.error);
+        if (message === undefined) await new Promise<void>((resolve) => (wake = resolve));
+        else if (message instanceof AppError) throw message;
+        else if ('error' in message) throw fromWire(message.error);
         else if ('chunk' in message) yield message.chunk;
         else return;
       }
     } finally {
-      if (!ended) left.abort();
+      if (!state.ended) left.abort();
       close();
     }
   }

@@ -15,7 +15,9 @@ export async function chat(file: string, options: Common): Promise<number> {
 /** Reads lines until `/quit` or the end of input; a question that fails does not end the talk. */
 async function talk(engine: Engine, photo: PhotoRef, options: Common): Promise<number> {
   const input = readline.createInterface({ input: process.stdin, crlfDelay: Infinity });
-  const prompt = (): void => void (process.stdin.isTTY && process.stderr.write('> '));
+  const prompt = (): void => {
+    if (process.stdin.isTTY) process.stderr.write('> ');
+  };
   let code = 0;
   say('Ask about the photo. /again asks the last question again, /quit ends.');
   prompt();

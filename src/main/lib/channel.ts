@@ -37,13 +37,14 @@ export class Channel<T> {
 export async function forEachBounded<T>(
   items: Iterable<T> | AsyncIterable<T>,
   width: number,
-  work: (item: T) => Promise<void>,
+  work: (item: T) => Promise<unknown>,
 ): Promise<void> {
   const running = new Set<Promise<void>>();
   let failure: { error: unknown } | undefined;
   for await (const item of items) {
     if (failure) break;
-    const task = work(item)
+    const task: Promise<void> = work(item)
+      .then(() => undefined)
       .catch((error: unknown) => (failure ??= { error }))
       .then(() => void running.delete(task));
     running.add(task);

@@ -97,12 +97,8 @@ class IndexRun {
     const again: PendingFile[] = [];
     try {
       await this.#readOneByOne(suspects);
-      await forEachBounded(
-        batches(rest),
-        batchesAtOnce,
-        async (batch) => void (await this.#tryBatch(batch, again)),
-      );
-      await forEachBounded(batches(raws), 1, async (batch) => void (await this.#tryBatch(batch, again)));
+      await forEachBounded(batches(rest), batchesAtOnce, (batch) => this.#tryBatch(batch, again));
+      await forEachBounded(batches(raws), 1, (batch) => this.#tryBatch(batch, again));
       await this.#readOneByOne(again);
     } finally {
       this.#watchdog.stop();
@@ -112,11 +108,15 @@ class IndexRun {
   async #readOneByOne(files: PendingFile[]): Promise<void> {
     for (const file of files) {
       let survived = false;
-      while (!survived && !this.#signal.aborted && !this.#settled.has(file.id)) {
-        survived = await this.#tryBatch([file], []);
+      while (!survived && !this.#cancelled() && !this.#settled.has(file.id)) {
+        survived = await this.#tryBatch([file]);
         if (!survived) this.#blame(file);
       }
     }
+  }
+
+  #cancelled(): boolean {
+    return this.#signal.aborted;
   }
 
   #blame(file: PendingFile): void {
@@ -129,24 +129,19 @@ class IndexRun {
   }
 
   /** False when the lane died: what was not settled is put into `again`. */
-  async #tryBatch(batch: PendingFile[], again: PendingFile[]): Promise<boolean> {
-    if (this.#signal.aborted) return true;
+  async #tryBatch(batch: PendingFile[], again?: PendingFile[]): Promise<boolean> {
+    if (this.#cancelled()) return true;
     const { db } = this.#deps;
-    markInFlight(
-      db,
-      batch.map((file) => file.id),
-    );
+    const ids = batch.map((file) => file.id);
+    markInFlight(db, ids);
     try {
       await this.#readBatch(batch);
-      clearInFlight(
-        db,
-        batch.map((file) => file.id),
-      ); // those still being written come again
+      clearInFlight(db, ids); // those still being written come again
       return true;
     } catch (error) {
-      if (this.#signal.aborted) return true;
+      if (this.#cancelled()) return true;
       if (!(error instanceof AppError && error.code === 'crashed')) throw error;
-      again.push(...batch.filter((file) => !this.#settled.has(file.id)));
+      again?.push(...batch.filter((file) => !this.#settled.has(file.id)));
       return false;
     }
   }
