@@ -134,6 +134,7 @@ export const zh: Messages = {
       ['?', '显示本列表'],
     ],
   },
+  comma: '，',
   retry: '重试',
   lost: 'Iris 没有回应，正在重新连接…',
   readOnly: '另一个 Iris 正在使用这个图库；这里可以查看，不能修改。',

@@ -98,6 +98,7 @@ export interface Messages {
     missing: string;
   };
   keys: { title: string; open: string; close: string; letters: string; list: [string, string][] };
+  comma: string;
   retry: string;
   lost: string;
   readOnly: string;

@@ -71,7 +71,7 @@ export class Browse {
   readonly examples = $derived.by(() => {
     const photos = this.#pages.flatMap((page) => page ?? []).filter((photo) => photo.state === 'ready');
     const texts = photos.map((photo) => photo.caption?.replace(/[.。]$/, '') ?? photo.name);
-    const short = [...new Set(texts)].filter((text) => text.length <= 60);
+    const short = texts.filter((text, at) => text.length <= 60 && texts.indexOf(text) === at);
     return [0, 1, 2].flatMap((part) => short[Math.floor((part * short.length) / 3)] ?? []);
   });
 

@@ -15,7 +15,10 @@ function preferred(): Language {
 class CurrentLanguage {
   code = $state<Language>(preferred());
   readonly words: Messages = $derived(dictionaries[this.code]);
-  readonly #locale = $derived(this.code === 'zh' ? 'zh-CN' : 'en');
+  /** The person's own region where it speaks this language: 22 Nov or Nov 22. */
+  readonly #locale = $derived(
+    navigator.languages.find((locale) => locale.startsWith(this.code)) ?? this.code,
+  );
 
   switch(): void {
     this.code = this.code === 'en' ? 'zh' : 'en';
