@@ -23,7 +23,8 @@ export const places = {
   computeEntry: fromSource
     ? path.join(root, 'src/main/compute/child.ts')
     : path.join(root, 'dist/main/child.js'),
-  models: path.join(root, 'models'),
+  /** What the build chose to ship, or all there is. */
+  models: path.join(root, fromSource ? 'models' : 'dist/models'),
   samples: path.join(root, 'samples'),
   page: path.join(root, 'dist/renderer'),
 };
