@@ -1,6 +1,6 @@
 """Writes a tiny random model of real architectures, and tiny.json: what its PyTorch original gives.
 
-python test/parity/make_tiny_golden.py test/unit/inference-tiny [--seed 5]
+python test/parity/make_tiny_golden.py test/parity/tiny [--seed 5]
 
 A patch convolution as vision, BERT with a projection as text encoder, and Llama (grouped keys and values) as decoder.
 Weights are scaled up so that scores differ clearly: with small ones a wrong mask or position would hide.

@@ -8,7 +8,7 @@ import type { Decoder, Step } from '../../src/main/inference/generate.ts';
 import type { Pixels } from '../../src/main/inference/model.ts';
 
 export const root = join(import.meta.dirname, '../..');
-export const tinyDir = join(root, 'test/unit/inference-tiny');
+export const tinyDir = join(root, 'test/parity/tiny');
 export const onCpu = { provider: 'cpu', threads: 1 };
 
 /** Parses a golden file of test/parity; a missing one fails the test that needs it. */

@@ -3,6 +3,11 @@
  *
  * [Note: telemetry] Recent builds of the runtime carry an uploader, which `ORT_DISABLE_TELEMETRY=1` turns
  * off. It must be set before the library is loaded, so the library is imported late and after the check.
+ *
+ * [Note: float16] The binding reads a `Float16Array` as zero bytes long ("not enough space", onnxruntime
+ * pull request 32323), and its JavaScript half turns every float16 tensor into one where the class exists.
+ * It looks for the class once, with the first tensor; that one is made while the class is hidden, and from
+ * then on float16 travels as `Uint16Array`.
  */
 import type * as Ort from 'onnxruntime-node';
 import { AppError, reasonOf } from '../../shared/errors.ts';
@@ -56,9 +61,21 @@ function loadRuntime(): Promise<typeof Ort> {
   }
   runtime ??= import('onnxruntime-node').then((ort) => {
     ort.env.logLevel = 'error';
+    useRawFloat16(ort);
     return ort;
   });
   return runtime;
+}
+
+/** See [Note: float16]. */
+function useRawFloat16(ort: typeof Ort): void {
+  const hidden = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array');
+  Reflect.deleteProperty(globalThis, 'Float16Array');
+  try {
+    new ort.Tensor('float32', new Float32Array(1), [1]).dispose();
+  } finally {
+    if (hidden) Object.defineProperty(globalThis, 'Float16Array', hidden);
+  }
 }
 
 /** What the installed runtime offers on this machine, in the order to try; `cpu` is always last. */
@@ -129,7 +146,7 @@ function wrap(ort: typeof Ort, session: Ort.InferenceSession, provider: string):
 }
 
 function makeTensor(ort: typeof Ort, { type, data, dims }: Feed): Tensor {
-  // Node's binding takes float16 as raw bits, whatever the array is called.
+  // See [Note: float16].
   const raw =
     data instanceof Float16Array ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
   return new ort.Tensor(type, raw as Float32Array, dims);
