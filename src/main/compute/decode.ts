@@ -40,7 +40,6 @@ export interface Decoded {
  */
 export async function decode(content: Buffer, name: string, full = false): Promise<Decoded> {
   const type = imageType(content.subarray(0, headBytes), name);
-  if (type === 'raw') throw new AppError('unreadable', 'This RAW file holds no preview that Iris can read.');
   if (type === 'bmp')
     throw new AppError('unreadable', 'Iris does not read BMP files; save it as PNG or JPEG.');
   try {

@@ -6,8 +6,9 @@ import type { Model, Pixels } from '../inference/model.ts';
 import { Channel, limiter } from '../lib/channel.ts';
 import { headBytes, imageType, isPhotoName } from '../lib/image-type.ts';
 import { toHalf } from '../lib/vectors.ts';
-import { decode, meanColour, pixelHash, pixelsFor, thumbnailOf } from './decode.ts';
+import { decode, meanColour, pixelHash, pixelsFor, thumbnailOf, type Decoded } from './decode.ts';
 import { readMetadata } from './metadata.ts';
+import { rawPreview } from './raw.ts';
 import type { FileToRead, Identified, IndexEvent, IndexLane, PhotoToSee, SeenPhoto } from './messages.ts';
 
 const maxBytes = 1024 * 1024 * 1024;
@@ -51,8 +52,8 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
     async pixels({ file }) {
       const model = await loadModel();
       if (!model) throw new AppError('model', 'There is no model to look at the photo with.');
-      const { picture } = await decode(await content(file.path), file.name);
-      return await pixelsFor(picture, model.manifest.preprocess);
+      const { decoded } = await openPhoto(file);
+      return await pixelsFor(decoded.picture, model.manifest.preprocess);
     },
   };
 }
@@ -60,6 +61,15 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
 interface ReadPhoto {
   photo: SeenPhoto;
   pixels: Pixels | undefined;
+}
+
+/** The file's content and its picture; of a RAW file, the JPEG that the camera put into it. */
+async function openPhoto(file: FileToRead): Promise<{ bytes: Buffer; decoded: Decoded }> {
+  const bytes = await content(file.path);
+  if (imageType(bytes.subarray(0, headBytes), file.name) !== 'raw')
+    return { bytes, decoded: await decode(bytes, file.name) };
+  const decoded = await decode(await rawPreview(file.path), `${file.name}.jpg`);
+  return { bytes, decoded: { ...decoded, format: 'raw', exif: undefined } };
 }
 
 /** Decodes one photo; what is wrong with it is an event, not an error. */
@@ -70,8 +80,7 @@ async function read(
 ): Promise<ReadPhoto | undefined> {
   events.push({ id: file.id, kind: 'started' });
   try {
-    const bytes = await content(file.path);
-    const decoded = await decode(bytes, file.name);
+    const { bytes, decoded } = await openPhoto(file);
     const { picture, width, height } = decoded;
     const hash = pixelHash(picture);
     const unchanged = file.knownPixels !== null && Buffer.compare(hash, file.knownPixels) === 0;
