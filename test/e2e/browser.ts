@@ -39,8 +39,8 @@ export async function buildPage(): Promise<void> {
   });
 }
 
-export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumPath, args: launchArguments });
+export function launch(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: chromiumPath, args: [...launchArguments, ...more] });
 }
 
 /** What went on in a page that a person would not see. */
@@ -56,7 +56,14 @@ export interface OpenPage {
   page: Page;
   host: WebHost;
   watch: Watch;
-  close(): Promise<void>;
+  close: () => Promise<void>;
+}
+
+/** Nothing ran that should not, nothing went elsewhere, nothing broke. */
+export function faults(watch: Watch): string[] {
+  return Object.entries<string[]>({ ...watch }).flatMap(([kind, list]) =>
+    list.map((entry) => `${kind}: ${entry}`),
+  );
 }
 
 /** Serves `engine` and opens its page as a person would: by the address with the token. */
@@ -98,7 +105,10 @@ function watchPage(page: Page, origin: string): Watch {
   });
   page.on('console', (message) => {
     if (/Content.Security.Policy/i.test(message.text())) watch.violations.push(message.text());
-    else if (message.type() === 'error') watch.errors.push(message.text());
+    // A call that the engine refuses is an answer, not a fault of the page.
+    else if (message.type() === 'error' && !message.location().url.startsWith(`${origin}/api/`)) {
+      watch.errors.push(message.text());
+    }
   });
   page.on('pageerror', (error) => watch.errors.push(error.message));
   return watch;

@@ -109,7 +109,7 @@ export function details(photo: PhotoSummary, options: FakeOptions): PhotoDetails
 }
 
 export const runningJob: Job = {
-  id: 1,
+  id: 2,
   kind: 'index',
   state: 'running',
   phase: 'index',
@@ -130,7 +130,7 @@ export function finishedJob(troubles: boolean): Job {
     : [];
   return {
     ...runningJob,
-    id: 2,
+    id: 1,
     state: 'done',
     phase: 'finished',
     done: 2000,
@@ -158,6 +158,6 @@ export function world(options: FakeOptions): World {
   return {
     photos,
     roots: count === 0 ? [] : roots,
-    jobs: troubles ? [runningJob, finishedJob(true)] : [],
+    jobs: troubles ? [finishedJob(true), runningJob] : [],
   };
 }

@@ -16,10 +16,12 @@ export class Library {
   addError = $state<string | null>(null);
 
   readonly running = $derived(this.jobs.find((job) => job.state === 'running') ?? null);
-  /** The newest job that has ended, with what it could not read. */
-  readonly ended = $derived(
-    this.jobs.filter((job) => job.state !== 'running').toSorted((a, b) => b.id - a.id)[0] ?? null,
+  readonly #endedFirst = $derived(
+    this.jobs.filter((job) => job.state !== 'running').toSorted((a, b) => b.id - a.id),
   );
+  readonly ended = $derived(this.#endedFirst[0] ?? null);
+  /** What the last job that came to its end could not read. */
+  readonly report = $derived(this.#endedFirst.find((job) => job.report !== null)?.report ?? null);
   readonly empty = $derived(this.status !== null && this.status.roots.length === 0);
 
   readonly #onPhotos: () => void;

@@ -1,0 +1,141 @@
+/** Every main state of the page by WCAG 2.2 AA, in both themes, wide and narrow. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fakeEngine } from '../web/fake-engine.ts';
+import type { FakeOptions } from '../web/fake-world.ts';
+import { axeViolations, buildPage, faults, hasChromium, launch, openPage } from './browser.ts';
+
+interface State {
+  name: string;
+  engine: FakeOptions;
+  width?: number;
+  locale?: string;
+  reach(page: Page): Promise<void>;
+}
+
+async function openFirst(page: Page): Promise<void> {
+  await page.locator('img.loaded').first().waitFor();
+  await page.getByRole('option').nth(1).click();
+  await page.getByText('Details').waitFor();
+}
+
+async function talk(page: Page): Promise<void> {
+  await openFirst(page);
+  await page.keyboard.press('t');
+  await page.keyboard.type('What is it?');
+  await page.keyboard.press('Enter');
+  await page.getByText('What the model was given').click();
+  await page.getByText('Details').click();
+}
+
+const states: State[] = [
+  {
+    name: 'grid, work going on, failures, offline',
+    engine: { troubles: true },
+    reach: async (page) => page.getByText('could not be read').click(),
+  },
+  {
+    name: 'search',
+    engine: {},
+    reach: async (page) => {
+      await page.getByRole('searchbox').fill('dog');
+      await page.getByRole('group', { name: /^Weaker/ }).waitFor();
+    },
+  },
+  {
+    name: 'nothing found',
+    engine: {},
+    reach: async (page) => {
+      await page.getByRole('searchbox').fill('zzz');
+      await page.getByRole('heading', { name: 'Nothing found' }).waitFor();
+    },
+  },
+  { name: 'photo with talk', engine: { wordMs: 0 }, reach: talk },
+  {
+    name: 'answer being said',
+    engine: { wordMs: 2000 },
+    reach: async (page) => {
+      await openFirst(page);
+      await page.getByRole('button', { name: 'What stands out?' }).click();
+      await page.getByText('This').first().waitFor();
+    },
+  },
+  {
+    name: 'photo that failed',
+    engine: { troubles: true },
+    reach: async (page) => {
+      await page.getByRole('option', { name: 'IMG_1005.jpg' }).click();
+      await page.getByText('This photo cannot be read.').waitFor();
+    },
+  },
+  {
+    name: 'writing a caption',
+    engine: {},
+    reach: async (page) => {
+      await openFirst(page);
+      await page.keyboard.press('c');
+      await page.getByLabel('Your caption').waitFor();
+    },
+  },
+  {
+    name: 'empty library, wrong folder',
+    engine: { photos: 0 },
+    reach: async (page) => {
+      await page.getByLabel('Folder with photos').fill('x');
+      await page.keyboard.press('Enter');
+      await page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'keys',
+    engine: {},
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'All keys' }).click();
+      await page.getByRole('dialog').waitFor();
+    },
+  },
+  {
+    name: 'narrow, library drawer',
+    engine: { troubles: true },
+    width: 480,
+    reach: async (page) => {
+      await page.getByRole('button', { name: 'Show the library' }).click();
+      await page.getByText('Offline').waitFor();
+    },
+  },
+  { name: 'narrow, photo', engine: { wordMs: 0 }, width: 400, reach: talk },
+  {
+    name: 'Chinese',
+    engine: { troubles: true },
+    locale: 'zh-CN',
+    reach: async (page) => {
+      await page.getByRole('option').nth(1).click();
+      await page.getByText('Iris 认为').waitFor();
+    },
+  },
+];
+
+describe.skipIf(!hasChromium())('accessibility', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    await buildPage();
+    browser = await launch();
+  });
+  afterAll(() => browser.close());
+
+  for (const state of states) {
+    test(state.name, async () => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const opened = await openPage(browser, fakeEngine(state.engine), {
+          colorScheme,
+          locale: state.locale ?? 'en-GB',
+          viewport: { width: state.width ?? 1360, height: 850 },
+        });
+        await state.reach(opened.page);
+        expect(await axeViolations(opened.page)).toEqual([]);
+        await opened.close();
+        expect(faults(opened.watch)).toEqual([]);
+      }
+    });
+  }
+});

@@ -1,0 +1,117 @@
+/** One photo in a real browser: its words, and the talk that streams, stops, goes on and fails. */
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
+import type { FakeOptions } from '../web/fake-world.ts';
+import { buildPage, faults, hasChromium, launch, openPage, type OpenPage } from './browser.ts';
+
+describe.skipIf(!hasChromium())('a photo', () => {
+  let browser: Browser;
+  let opened: OpenPage;
+  let engine: FakeEngine;
+
+  beforeAll(async () => {
+    await buildPage();
+    browser = await launch();
+  });
+  afterAll(() => browser.close());
+
+  async function open(options: FakeOptions = {}, context: BrowserContextOptions = {}): Promise<Page> {
+    engine = fakeEngine(options);
+    opened = await openPage(browser, engine, context);
+    return opened.page;
+  }
+  afterEach(async () => {
+    await opened.close();
+    expect(faults(opened.watch)).toEqual([]);
+  });
+
+  const answered = 'and little behind it.';
+  const calls = (method: string): string[] => engine.calls.filter((call) => call.startsWith(`${method} `));
+
+  test('a photo opens with its words; a person’s look different from Iris’s and stay', async () => {
+    const page = await open();
+    await page.getByRole('option', { name: 'IMG_1004.jpg' }).click();
+    const panel = page.getByRole('complementary', { name: 'Photo: IMG_1004.jpg' });
+    await panel.getByText('Iris thinks').waitFor();
+    await panel.getByText('iris-starter, 12 Jan 2026').waitFor();
+    await panel.getByRole('button', { name: 'Write a caption' }).click();
+    await page.keyboard.type('Our old boat');
+    await page.keyboard.press('Enter');
+    await panel.locator('blockquote.own', { hasText: 'Our old boat' }).waitFor();
+    await panel.getByLabel('Begin the description with').fill('A painting of');
+    await panel.getByRole('button', { name: 'Describe again' }).click();
+    await panel.locator('blockquote.thought', { hasText: 'A painting of a dog at rest.' }).waitFor();
+    expect(await panel.locator('blockquote.own').innerText()).toContain('Our old boat');
+    await panel.getByText('begun with “A painting of”').waitFor();
+    await panel.getByText('1 earlier caption').waitFor();
+    await panel.getByText('Details').click();
+    await panel.getByText('FUJIFILM X-T30 II').waitFor();
+    await panel.getByText('1/250 s · f/2.8 · ISO 400 · 35 mm').waitFor();
+  });
+
+  test('a talk streams, shows what was sent, is kept, repeated and cleared', async () => {
+    const page = await open({ wordMs: 40 });
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByRole('button', { name: 'What stands out?' }).click();
+    await page.getByText('This looks').waitFor();
+    expect(await page.getByText(answered).count()).toBe(0);
+    await page.getByText(answered).waitFor();
+    await page.getByText('What the model was given').click();
+    await page.getByText('<system>You see one photo.</system>').waitFor();
+
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('button', { name: 'Stop' }).waitFor();
+    await page.getByText(answered).waitFor();
+    expect(calls('chat').at(-1)).toBe('chat {"photo":{"id":2},"again":true}');
+    expect(await page.getByText('This looks').count()).toBe(1);
+
+    await page.getByRole('option', { name: 'IMG_1003.jpg' }).click();
+    await page.getByText(answered).waitFor({ state: 'detached' });
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByText(answered).waitFor();
+    await page.getByRole('button', { name: 'Clear the conversation' }).click();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
+    await page.getByText(answered).waitFor({ state: 'detached' });
+    expect((await engine.photo({ id: 2 })).chat).toEqual([]);
+  });
+
+  test('Stop ends the answer in the engine too, and keeps what was said', async () => {
+    const page = await open({ wordMs: 80 });
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.keyboard.press('t');
+    await page.keyboard.type('What is it?');
+    await page.keyboard.press('Enter');
+    await page.getByText('This looks like').waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText('Stopped.').waitFor();
+    await expect.poll(() => engine.aborted).toContain('chat 2');
+    await page.waitForTimeout(800);
+    expect(await page.getByText(answered).count()).toBe(0);
+    expect(await page.getByText('This looks like').count()).toBe(1);
+    await page.getByText('What the model was given').waitFor();
+  });
+
+  test('an answer goes on while another photo is looked at', async () => {
+    const page = await open({ wordMs: 60 });
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByRole('button', { name: 'What stands out?' }).click();
+    await page.getByText('This looks').waitFor();
+    await page.getByRole('option', { name: 'IMG_1003.jpg' }).click();
+    await page.getByRole('complementary', { name: 'Photo: IMG_1003.jpg' }).waitFor();
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByText(answered).waitFor();
+    expect(engine.aborted).toEqual([]);
+  });
+
+  test('an error stands beside the talk, which can go on', async () => {
+    const page = await open();
+    await page.getByRole('option', { name: 'IMG_1001.jpg' }).click();
+    await page.getByLabel('Ask about this photo').fill('fail');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('The model folder is damaged.').waitFor();
+    await page.getByLabel('Ask about this photo').fill('And now?');
+    await page.keyboard.press('Enter');
+    await page.getByText(answered).waitFor();
+  });
+});
