@@ -2,7 +2,7 @@
  * Both ends of the wire: a proxy that turns calls into messages, and a server that turns messages
  * into calls. The transport (process messages, a MessagePort, an HTTP body) only carries them.
  */
-import { AppError, fromWire, toWire, type WireError } from './errors.ts';
+import { AppError, fromWire, throwIfAborted, toWire, type WireError } from './errors.ts';
 
 export type Request = { id: number; method: string; args: unknown } | { id: number; cancel: true };
 
@@ -86,6 +86,7 @@ export function connect<T extends object>(port: Port<Reply, Request>, streams: r
   /** Sends a request whose replies come to `entry`; gives what forgets it again. */
   function open(method: string, args: unknown, entry: Pending, signal: AbortSignal): () => void {
     if (closed !== undefined) throw new AppError('crashed', closed);
+    throwIfAborted(signal);
     const id = nextId++;
     // The caller is free at once, whatever the other side is in the middle of.
     const cancel = (): void => {
@@ -94,8 +95,7 @@ export function connect<T extends object>(port: Port<Reply, Request>, streams: r
     };
     pending.set(id, entry);
     port.send({ id, method, args });
-    if (signal.aborted) cancel();
-    else signal.addEventListener('abort', cancel, { once: true });
+    signal.addEventListener('abort', cancel, { once: true });
     return () => {
       pending.delete(id);
       signal.removeEventListener('abort', cancel);
