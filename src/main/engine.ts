@@ -24,7 +24,7 @@ import { examine } from './services/doctor.ts';
 import { exportCaptions } from './services/export.ts';
 import { runIndex } from './index-job.ts';
 import { Jobs } from './services/jobs.ts';
-import { addFolder, listRoots } from './services/library.ts';
+import { addFolder, addFolders, listRoots } from './services/library.ts';
 import { chooseModel } from './services/models.ts';
 import { search } from './services/search.ts';
 
@@ -102,12 +102,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       if (!listed) throw new AppError('internal', `The folder ${path} was not kept.`);
       return listed;
     },
-    removeFolder: async ({ id }) => removeRoot(writes(), id),
+    async removeFolder({ id }) {
+      removeRoot(writes(), id);
+      await (await searching.get()).refresh({ rebuild: true });
+    },
     index: async ({ folders: named, captions = true }) => {
       const db = writes();
-      const targets = named
-        ? await Promise.all(named.map((folder) => addFolder(db, folder)))
-        : roots(db).map((root) => ({ root, start: '' }));
+      const targets = named ? await addFolders(db, named) : roots(db).map((root) => ({ root, start: '' }));
       return jobs.start((progress, signal) =>
         runIndex({ db, index, generate, search: searching, model, captions, targets }, progress, signal),
       );

@@ -7,7 +7,7 @@ import type { WriteDb } from './store/database.ts';
 import { countPhotoFiles, problems } from './store/files.ts';
 import { countUncaptioned } from './store/results.ts';
 import { captionPending } from './services/captions.ts';
-import { indexPending } from './services/indexer.ts';
+import { indexPending, type IndexOutcome } from './services/indexer.ts';
 import type { Progress } from './services/jobs.ts';
 import { checkOnline, scan, type ScanResult, type Target } from './services/library.ts';
 import type { ChosenModel } from './services/models.ts';
@@ -76,7 +76,7 @@ function report(
   job: IndexJob,
   rootIds: number[],
   scanned: ScanResult[],
-  indexed: number,
+  { indexed, unfinished }: IndexOutcome,
   seconds: number,
 ): IndexReport {
   const photos = countPhotoFiles(job.db, rootIds);
@@ -85,7 +85,12 @@ function report(
     path: absolute,
     reason,
   }));
-  const all = [...scanned.flatMap((result) => result.problems), ...settled];
+  const changing = unfinished.map(({ absolute }) => ({
+    kind: 'failed' as const,
+    path: absolute,
+    reason: 'It changed while it was read; index again when it is written.',
+  }));
+  const all = [...scanned.flatMap((result) => result.problems), ...settled, ...changing];
   const of = (kind: 'skipped' | 'failed'): FileReason[] =>
     all
       .filter((problem) => problem.kind === kind)

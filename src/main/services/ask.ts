@@ -98,7 +98,7 @@ export class Ask {
       if (failed) throw error;
     } finally {
       // Also reached when the listener leaves the stream. A question that failed can be asked anew.
-      if (!failed) this.#keep(subject, [asked, { ...answer, createdAt: now() }], again);
+      if (!failed) this.#keep(subject, [asked, Object.assign(answer, { createdAt: now() })], again);
     }
     yield { type: 'done', message: answer, droppedTurns };
   }

@@ -4,6 +4,7 @@
  * What waits is a query, so a killed run resumes by asking again. Three batches are under way at
  * once: while the model runs on one, the next is decoded and the one after is identified.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../shared/errors.ts';
 import type { FileToRead, IndexLane, PhotoToSee, SeenPhoto } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
@@ -19,6 +20,7 @@ import {
   noteProblem,
   pendingFiles,
   photoOfHash,
+  restamp,
   settleFile,
   type PendingFile,
 } from '../store/files.ts';
@@ -33,6 +35,7 @@ const deathsUntilQuarantine = 2;
 const fileSeconds = 15;
 /** Files still being written are looked at again this often in one run. */
 const passes = 3;
+const betweenPassesMs = 500;
 
 export interface IndexerDeps {
   db: WriteDb;
@@ -46,20 +49,30 @@ export interface IndexProgress {
   done(count: number): void;
 }
 
-/** Reads every waiting file of these roots once; gives how many became searchable photos. */
+export interface IndexOutcome {
+  /** How many files became searchable photos. */
+  indexed: number;
+  /** Files that changed each time while they were read. */
+  unfinished: PendingFile[];
+}
+
+/** Reads every waiting file of these roots once, and those that were still being written again. */
 export async function indexPending(
   deps: IndexerDeps,
   rootIds: readonly number[],
   progress: IndexProgress,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<IndexOutcome> {
   const run = new IndexRun(deps, progress, signal);
-  for (let pass = 0; pass < passes && !signal.aborted; pass++) {
-    const pending = pendingFiles(deps.db, deps.model, rootIds).filter((file) => !run.seen(file));
-    if (pending.length === 0) break;
-    await run.readAll(pending);
+  const waiting = (): PendingFile[] =>
+    pendingFiles(deps.db, deps.model, rootIds).filter((file) => !run.seen(file));
+  let unfinished = waiting();
+  for (let pass = 0; pass < passes && unfinished.length > 0 && !signal.aborted; pass++) {
+    if (pass > 0) await delay(betweenPassesMs);
+    await run.readAll(unfinished);
+    unfinished = waiting();
   }
-  return run.indexed;
+  return { indexed: run.indexed, unfinished: signal.aborted ? [] : unfinished };
 }
 
 class IndexRun {
@@ -71,7 +84,6 @@ class IndexRun {
   readonly #settled = new Map<number, number>();
   readonly #watchdog: Watchdog;
   #done = 0;
-  #total = 0;
 
   constructor(deps: IndexerDeps, progress: IndexProgress, signal: AbortSignal) {
     this.#deps = deps;
@@ -88,8 +100,7 @@ class IndexRun {
 
   /** Files that a dead process had open go one by one, so that blame falls on the right one. */
   async readAll(pending: PendingFile[]): Promise<void> {
-    this.#total += pending.length;
-    this.#progress.total(this.#total);
+    this.#progress.total(this.#done + pending.length);
     const marked = inFlight(this.#deps.db);
     const suspects = pending.filter((file) => marked.has(file.id));
     const raws = pending.filter((file) => !marked.has(file.id) && isRawName(file.name));
@@ -139,7 +150,11 @@ class IndexRun {
       clearInFlight(db, ids); // those still being written come again
       return true;
     } catch (error) {
-      if (this.#cancelled()) return true;
+      for (const id of ids) this.#watchdog.end(id); // what the dead process had begun
+      if (this.#cancelled()) {
+        clearInFlight(db, ids); // a person's wish is no death
+        return true;
+      }
       if (!(error instanceof AppError && error.code === 'crashed')) throw error;
       again?.push(...batch.filter((file) => !this.#settled.has(file.id)));
       return false;
@@ -201,7 +216,11 @@ class IndexRun {
       for (const photo of photos) {
         const file = files.get(photo.id);
         const hash = hashes.get(photo.id);
-        if (!file || !hash || photo.mtimeUs !== file.mtimeUs || photo.size !== file.size) continue; // still being written
+        if (!file || !hash) continue;
+        if (photo.mtimeUs !== file.mtimeUs || photo.size !== file.size) {
+          restamp(db, file.id, photo); // still being written: the next pass reads it again
+          continue;
+        }
         savePhoto(db, { file, hash, photo, model });
         saved.push(file);
       }

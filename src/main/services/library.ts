@@ -57,6 +57,25 @@ export async function addFolder(db: WriteDb, folder: string): Promise<Target> {
   return { root: { id, path: Buffer.from(real), state: 'online' }, start: '' };
 }
 
+/** Takes in several folders; one that lies inside another of them is scanned with that. */
+export async function addFolders(db: WriteDb, folders: readonly string[]): Promise<Target[]> {
+  for (const folder of folders) await addFolder(db, folder);
+  const targets: Target[] = []; // asked again, as a later folder may have taken in the root of an earlier one
+  for (const folder of folders) targets.push(await addFolder(db, folder));
+  return targets.filter(
+    (target, i) =>
+      !targets.some(
+        (other, j) =>
+          other.root.id === target.root.id &&
+          (other.start === target.start ? j < i : insideFolder(other.start, target.start)),
+      ),
+  );
+}
+
+function insideFolder(outer: string, inner: string): boolean {
+  return outer === '' || inner.startsWith(`${outer}/`);
+}
+
 async function realFolder(folder: string): Promise<string> {
   try {
     const real = await realpath(path.resolve(folder));
@@ -121,7 +140,7 @@ function changed(file: SeenFile, before: KnownFile | undefined): boolean {
 }
 
 function inside(start: string, path: Uint8Array): boolean {
-  return start === '' || display(path).startsWith(`${start}/`);
+  return insideFolder(start, display(path));
 }
 
 /** Files that were not seen: gone if few and the scan was whole; else the folder counts as offline. */

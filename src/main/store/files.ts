@@ -1,4 +1,5 @@
 /** Folders and files: what a scan saw, which photo each file is, and what waits to be read. */
+import { AppError } from '../../shared/errors.ts';
 import { joinBytes, splitRelative } from '../lib/paths.ts';
 import type { SeenFile, Stamp } from '../lib/walk.ts';
 import type { ReadDb, WriteDb } from './database.ts';
@@ -38,7 +39,8 @@ export function addRoot(db: WriteDb, path: Uint8Array): number {
 
 /** Forgets a folder and its files; photos and a person's words about them stay in the library. */
 export function removeRoot(db: WriteDb, id: number): void {
-  db.run('DELETE FROM root WHERE id = ?', id);
+  const { changes } = db.run('DELETE FROM root WHERE id = ?', id);
+  if (changes === 0) throw new AppError('not-found', `There is no folder ${id} in the library.`);
 }
 
 export function setRootState(db: WriteDb, id: number, state: RootRow['state']): void {
@@ -184,6 +186,11 @@ export function createPhoto(db: WriteDb, pixelHash: Uint8Array): number {
 
 export function setPixelHash(db: WriteDb, photoId: number, pixelHash: Uint8Array): void {
   db.run('UPDATE photo SET pixel_hash = ? WHERE id = ?', pixelHash, photoId);
+}
+
+/** Notes that the file changed while it was read; it still waits. */
+export function restamp(db: WriteDb, fileId: number, stamp: Pick<Stamp, 'size' | 'mtimeUs'>): void {
+  db.run('UPDATE file SET size = ?, mtime_us = ? WHERE id = ?', stamp.size, stamp.mtimeUs, fileId);
 }
 
 /** The file has been read: it is `photoId` (null: no photo) and waits no longer. */

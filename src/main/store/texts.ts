@@ -1,5 +1,6 @@
 /** The ledger of words about photos: captions, chats, and the full-text index over them. */
 import type { ChatMessage, TextEntry } from '../../shared/contract.ts';
+import { AppError } from '../../shared/errors.ts';
 import type { ReadDb, WriteDb } from './database.ts';
 
 /** All captions of a photo, the one that counts first: a person's newest, then a model's newest. */
@@ -21,6 +22,7 @@ export function captionLedger(db: ReadDb, photoId: number): TextEntry[] {
 export function writeCaption(db: WriteDb, photoId: number, text: string): TextEntry {
   const createdAt = new Date().toISOString();
   db.transaction(() => {
+    requirePhoto(db, photoId);
     db.run(
       `INSERT INTO text (photo_id, kind, text, created_at) VALUES (?, 'caption', ?, ?)`,
       photoId,
@@ -66,9 +68,15 @@ export function takeBackLastTurn(db: WriteDb, photoId: number): void {
 
 export function clearMessages(db: WriteDb, photoId: number): void {
   db.transaction(() => {
+    requirePhoto(db, photoId);
     db.run('DELETE FROM message WHERE photo_id = ?', photoId);
     indexWords(db, photoId);
   });
+}
+
+function requirePhoto(db: ReadDb, photoId: number): void {
+  if (!db.get('SELECT 1 FROM photo WHERE id = ?', photoId))
+    throw new AppError('not-found', `There is no photo ${photoId} in the library.`);
 }
 
 /** Writes a photo's row of the full-text index anew from its captions, names and chat. */
