@@ -1,9 +1,15 @@
 /** The families on a tiny random model of real architectures, against what its PyTorch original gave. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { loadModel } from '../../src/main/inference/registry.ts';
-import type { Model, Prompt } from '../../src/main/inference/model.ts';
-import { copyTiny, editManifest, onCpu, readGolden, tinyDir, tinyPhoto } from '../unit/inference-helpers.ts';
+import type { Prompt } from '../../src/main/inference/model.ts';
+import {
+  copyTiny,
+  editManifest,
+  loadWhole,
+  readGolden,
+  tinyDir,
+  tinyPhoto,
+} from '../unit/inference-helpers.ts';
 
 const numbers = z.array(z.number());
 const golden = await readGolden(
@@ -28,18 +34,6 @@ const golden = await readGolden(
 
 const model = await loadWhole(tinyDir);
 afterAll(() => model.close());
-
-type Whole = Required<Model>;
-
-function isWhole(loaded: Model): loaded is Whole {
-  return 'see' in loaded && 'embedText' in loaded && 'generate' in loaded && 'generateBatch' in loaded;
-}
-
-async function loadWhole(dir: string): Promise<Whole> {
-  const loaded = await loadModel(dir, ['vision', 'text', 'generate'], onCpu);
-  if (!isWhole(loaded)) throw new Error('The model lacks a capability.');
-  return loaded;
-}
 
 function largestDifference(found: ArrayLike<number> | undefined, expected: readonly number[]): number {
   expect(found?.length).toBe(expected.length);

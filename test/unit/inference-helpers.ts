@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import type { Decoder, Step } from '../../src/main/inference/generate.ts';
-import type { Pixels } from '../../src/main/inference/model.ts';
+import type { Model, Pixels } from '../../src/main/inference/model.ts';
+import { loadModel } from '../../src/main/inference/registry.ts';
 
 export const root = join(import.meta.dirname, '../..');
+export const starterDir = join(root, 'models/iris-starter');
 export const tinyDir = join(root, 'test/parity/tiny');
 export const onCpu = { provider: 'cpu', threads: 1 };
 
@@ -68,11 +70,30 @@ export function toyDecoder(
   };
 }
 
+/** A model with every member, as both test models are. */
+export type Whole = Required<Model>;
+
+function isWhole(loaded: Model): loaded is Whole {
+  return 'see' in loaded && 'embedText' in loaded && 'generate' in loaded && 'generateBatch' in loaded;
+}
+
+/** Loads all parts on the CPU. */
+export async function loadWhole(dir: string): Promise<Whole> {
+  const loaded = await loadModel(dir, ['vision', 'text', 'generate'], onCpu);
+  if (!isWhole(loaded)) throw new Error('The model lacks a capability.');
+  return loaded;
+}
+
 /** A copy of the tiny model that a test may damage; removed afterwards. */
-export async function copyTiny(): Promise<string> {
+export function copyTiny(): Promise<string> {
+  return copyModel(tinyDir);
+}
+
+/** A copy of a model's folder; removed when the test has finished. */
+export async function copyModel(source: string): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'iris-model-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  await cp(tinyDir, dir, { recursive: true });
+  await cp(source, dir, { recursive: true });
   return dir;
 }
 

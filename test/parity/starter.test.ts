@@ -1,0 +1,137 @@
+/** The shipped starter against its PyTorch original, on Pillow's pixels of the sample photos. */
+import { join, parse } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { dot, normalise } from '../../src/main/lib/vectors.ts';
+import type { Pixels } from '../../src/main/inference/model.ts';
+import {
+  copyModel,
+  editManifest,
+  loadWhole,
+  readGolden,
+  root,
+  starterDir,
+} from '../unit/inference-helpers.ts';
+
+const numbers = z.array(z.number());
+const ids = z.array(z.int());
+const golden = await readGolden(
+  'starter.json',
+  z.object({
+    photos: z
+      .array(
+        z.object({
+          photo: z.string(),
+          embedding: numbers,
+          captionIds: ids,
+          question: z.string(),
+          promptIds: ids,
+          answerIds: ids,
+        }),
+      )
+      .min(8),
+    queries: z.array(z.object({ query: z.string(), embedding: numbers })).min(8),
+  }),
+);
+
+/** The stored weights are int8 and float16 where the original's are float32. */
+const least = 0.999;
+
+const model = await loadWhole(starterDir);
+afterAll(() => model.close());
+
+const pixels = await Promise.all(golden.photos.map(({ photo }) => readPixels(photo)));
+const seen = await model.see(pixels);
+
+/** What Pillow makes of the photo; see make_preprocess_golden.py. */
+async function readPixels(photo: string): Promise<Pixels> {
+  const path = join(root, 'test/parity/preprocess', `${parse(photo).name}.png`);
+  const { data, info } = await sharp(path).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  expect([info.width, info.height, info.channels]).toEqual([
+    model.manifest.preprocess.width,
+    model.manifest.preprocess.height,
+    3,
+  ]);
+  return new Uint8Array(data);
+}
+
+function cosine(found: Float32Array | undefined, expected: readonly number[]): number {
+  return dot(found ?? new Float32Array(), normalise(Float32Array.from(expected)));
+}
+
+describe('image embeddings', () => {
+  it.each([...golden.photos.entries()])('of photo %i', async (at, { embedding }) => {
+    expect(cosine(seen[at]?.embedding, embedding)).toBeGreaterThan(least);
+    const [alone] = await model.see(pixels.slice(at, at + 1));
+    expect(cosine(alone?.embedding, [...(seen[at]?.embedding ?? [])])).toBeGreaterThan(0.99999);
+  });
+
+  it('miss with red and blue exchanged', async () => {
+    const swapped = pixels.map((photo) => photo.map((_, i) => photo[i - (i % 3) + (2 - (i % 3))] ?? 0));
+    const wrong = await model.see(swapped);
+    const cosines = golden.photos.map(({ embedding }, at) => cosine(wrong[at]?.embedding, embedding));
+    expect(Math.min(...cosines)).toBeLessThan(1 - 100 * (1 - least));
+  });
+
+  it('miss with another mean', async () => {
+    const dir = await copyModel(starterDir);
+    await editManifest(dir, (manifest) =>
+      Object.assign(manifest['preprocess'] as object, { mean: [0, 0, 0], std: [255, 255, 255] }),
+    );
+    const other = await loadWhole(dir);
+    const wrong = await other.see(pixels);
+    await other.close();
+    const cosines = golden.photos.map(({ embedding }, at) => cosine(wrong[at]?.embedding, embedding));
+    expect(Math.min(...cosines)).toBeLessThan(1 - 100 * (1 - least));
+  });
+});
+
+describe('text embeddings', () => {
+  it('of all queries, alone and together', async () => {
+    const together = await model.embedText(golden.queries.map(({ query }) => query));
+    for (const [at, { query, embedding }] of golden.queries.entries()) {
+      const [alone] = await model.embedText([query]);
+      expect(cosine(alone, embedding), query).toBeGreaterThan(least);
+      expect(cosine(together[at], embedding), query).toBeGreaterThan(least);
+    }
+  });
+
+  it('miss for another query', async () => {
+    const found = await model.embedText(golden.queries.map(({ query }) => query));
+    const cosines = golden.queries.map(({ embedding }, at) =>
+      cosine(found[(at + 1) % found.length], embedding),
+    );
+    expect(Math.max(...cosines)).toBeLessThan(1 - 100 * (1 - least));
+  });
+});
+
+function prefixOf(at: number): Float32Array {
+  const prefix = seen[at]?.prefix;
+  if (!prefix) throw new Error(`Photo ${at} has no prefix.`);
+  return prefix;
+}
+
+describe('captions and answers', () => {
+  it.each([...golden.photos.entries()])('of photo %i', async (at, expected) => {
+    const caption = await model.generate(prefixOf(at), {});
+    expect(caption.tokens).toEqual(expected.captionIds);
+    const answer = await model.generate(prefixOf(at), { question: expected.question });
+    expect(answer.tokens).toEqual(expected.answerIds);
+  });
+
+  it('are the same in a batch', async () => {
+    const captions = await model.generateBatch(
+      golden.photos.map((_, at) => prefixOf(at)),
+      {},
+    );
+    expect(captions.map(({ tokens }) => tokens)).toEqual(golden.photos.map(({ captionIds }) => captionIds));
+  });
+
+  it('are others without the picture', async () => {
+    const empty = golden.photos.map((_, at) => prefixOf(at).map(() => 0));
+    const captions = await model.generateBatch(empty, {});
+    const same = captions.filter(({ tokens }, at) => tokens.join() === golden.photos[at]?.captionIds.join());
+    expect(same.length).toBeLessThan(2);
+  });
+});
