@@ -207,7 +207,7 @@ export async function doctor(options: Common): Promise<number> {
     print(`photos ${photos}, searchable ${searchable}, captioned ${captioned}, failed ${failed}`);
     for (const entry of found.providers)
       print(
-        `provider ${entry.name}${entry.used ? ' (in use)' : ''}: ${entry.reason ?? `${entry.imagesPerSecond ?? 0} images a second, cosine to CPU ${entry.cosine?.toFixed(6) ?? 'unknown'}`}`,
+        `provider ${entry.name}${entry.used ? ' (in use)' : ''}: ${entry.reason ?? `${entry.imagesPerSecond?.toFixed(1) ?? 0} images a second, cosine to CPU ${entry.cosine?.toFixed(6) ?? 'unknown'}`}`,
       );
     for (const model of found.models)
       print(`model ${model.id}: ${model.state}${model.reason ? `, ${model.reason}` : ''}`);

@@ -1,6 +1,7 @@
 /** What the three compute lanes answer: plain interfaces whose calls travel as messages. */
 import type { PhotoMetadata, Why } from '../../shared/contract.ts';
 import type { Generated, Prompt } from '../inference/model.ts';
+import type { Probe } from '../inference/provider.ts';
 
 /** A file to be read. `path` is raw bytes; `id` comes back in the answers. */
 export interface FileToRead {
@@ -83,8 +84,8 @@ export const generateStreams = ['generate'] as const;
 export interface ProbeLane {
   /** Providers of the installed runtime in the order to try, cpu last. */
   providers(args: object): Promise<string[]>;
-  /** Images a second of the vision model, and the cosine of its embeddings with the CPU's. */
-  probe(args: { provider: string }): Promise<{ imagesPerSecond: number; cosine: number }>;
+  /** Its timed proof against the CPU, for the provider that the process was started with. */
+  probe(args: object): Promise<Probe>;
 }
 
 /** What a child is told on its command line. */

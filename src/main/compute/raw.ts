@@ -36,7 +36,7 @@ async function oriented(jpeg: Buffer, file: string): Promise<Buffer> {
   const { orientation } = await sharp(jpeg).metadata();
   if (orientation !== undefined) return jpeg;
   const tags = await exiftool().read(file, { readArgs: ['-Orientation', '-n'] });
-  const own = Number(tags.Orientation ?? 1);
+  const own = tags.Orientation ?? 1;
   return own > 1 && own <= 8
     ? await sharp(jpeg).withMetadata({ orientation: own }).jpeg({ quality: 95 }).toBuffer()
     : jpeg;

@@ -49,13 +49,11 @@ async function proveProviders(deps: DoctorDeps): Promise<Doctor['providers']> {
   return results;
 }
 
+/** A process that dies of a provider is an answer too. */
 async function prove(deps: DoctorDeps, name: string): Promise<Doctor['providers'][number]> {
-  const used = name === deps.provider;
   try {
-    const { imagesPerSecond, cosine } = await withLane(deps.probe(name), (lane) =>
-      lane.probe({ provider: name }),
-    );
-    return { name, used, imagesPerSecond, cosine, reason: null };
+    const found = await withLane(deps.probe(name), (lane) => lane.probe({}));
+    return { ...found, used: name === deps.provider && found.reason === null };
   } catch (error) {
     return { name, used: false, imagesPerSecond: null, cosine: null, reason: reasonOf(error) };
   }
