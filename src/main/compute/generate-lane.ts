@@ -7,10 +7,24 @@ import type { GenerateEvent, GenerateLane, Look } from './messages.ts';
 
 type Task = () => Promise<void>;
 
+/** Photos whose vision pass is remembered: a second question is about one of the last, as a rule. */
+const rememberedPhotos = 8;
+
 export function createGenerateLane(loadModel: () => Promise<Model | undefined>): GenerateLane {
   const urgent: Task[] = [];
   const patient: Task[] = [];
+  const remembered: { pixels: Uint8Array; prefix: Float32Array }[] = [];
   let busy = false;
+
+  async function prefixOf(loaded: Model, look: Look): Promise<Float32Array> {
+    const known =
+      'pixels' in look && remembered.find(({ pixels }) => Buffer.compare(pixels, look.pixels) === 0);
+    if (known) return known.prefix;
+    const [prefix = new Float32Array()] = await prefixes(loaded, [look]);
+    if ('pixels' in look) remembered.unshift({ pixels: look.pixels, prefix });
+    remembered.splice(rememberedPhotos);
+    return prefix;
+  }
 
   /** One task at a time; a person's question is taken before any captions that wait. */
   async function work(): Promise<void> {
@@ -41,8 +55,7 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
       const onText = (text: string): void => events.push({ type: 'delta', text });
       enqueue(urgent, async () => {
         const loaded = await model();
-        const [prefix] = await prefixes(loaded, [look]);
-        return await loaded.generate?.(prefix ?? new Float32Array(), prompt, {
+        return await loaded.generate?.(await prefixOf(loaded, look), prompt, {
           onText,
           ...(signal && { signal }),
         });
