@@ -2,28 +2,15 @@
 import { AppError } from '../../shared/errors.ts';
 import type { Decoder, Step } from './generate.ts';
 import type { GenerateManifest } from './model.ts';
-import { floats, integers, readFloats, type Feed, type Session, type Tensor } from './session.ts';
-
-/** Keys and values by input name, each [rows, heads, length, headDim]. Emptied when it is consumed. */
-export interface KvCache {
-  tensors: Map<string, Feed | Tensor>;
-  /** Positions so far, the image prefix included. */
-  length: number;
-  rows: number;
-}
+import { emptyCache, freeCache, selectRows, takeCache, type KvCache } from './kv-cache.ts';
+import type { Session, Tensor } from './session.ts';
+import { floats, integers, readFloats, type Feed } from './tensors.ts';
 
 export interface CausalSessions {
   embedTokens: Session;
   decoder: Session;
-}
-
-/** `past_key_values.3.key` goes in where `present.3.key` came out. */
-const pastPrefix = 'past_key_values';
-const presentPrefix = 'present';
-
-/** Whether a decoder's output is part of its cache, and may stay in GPU memory. */
-export function isCache(output: string): boolean {
-  return output.startsWith(presentPrefix);
+  /** Where the decoder keeps its cache in GPU memory. */
+  gather?: Session;
 }
 
 /**
@@ -38,7 +25,7 @@ export function causalDecoder(
   return {
     async start() {
       const embeds = await embedPrompt(sessions.embedTokens, generate, prompt);
-      return step(sessions.decoder, embeds, emptyCache(sessions.decoder, generate, prompt.prefixes.length));
+      return step(sessions.decoder, embeds, emptyCache(sessions.decoder, prompt.prefixes.length, generate));
     },
     async next(ids, cache) {
       try {
@@ -46,11 +33,11 @@ export function causalDecoder(
         const dims = [ids.length, 1, generate.width];
         return await step(sessions.decoder, { values: embeds, dims }, cache);
       } finally {
-        free(cache);
+        freeCache(cache);
       }
     },
-    select,
-    free,
+    select: (cache, rows) => selectRows(cache, rows, sessions.gather),
+    free: freeCache,
   };
 }
 
@@ -97,28 +84,16 @@ async function embedPrompt(
   return { values, dims: [prefixes.length, generate.imageTokens + ids.length, generate.width] };
 }
 
-function emptyCache(session: Session, generate: GenerateManifest, rows: number): KvCache {
-  const dims = [rows, generate.heads, 0, generate.headDim];
-  const names = [...session.inputs].filter(([name]) => name.startsWith(pastPrefix));
-  const tensors = names.map(([name, type]): [string, Feed] => [name, floats(new Float32Array(), dims, type)]);
-  return { tensors: new Map(tensors), length: 0, rows };
-}
-
 /** One pass over new positions; the new cache is the caller's, the old one stays to be freed. */
 async function step(session: Session, embeds: Embeds, cache: KvCache): Promise<Step<KvCache>> {
   const [rows = 0, positions = 0] = embeds.dims;
   const length = cache.length + positions;
   const found = await session.run(feedsFor(session, embeds, cache));
-  const { logits, ...rest } = found;
-  const tensors = new Map<string, Tensor>();
-  for (const [name, tensor] of Object.entries(rest)) {
-    tensors.set(name.replace(presentPrefix, pastPrefix), tensor);
-  }
-  const next: KvCache = { tensors, length, rows };
+  const next = takeCache(found, rows, length);
   try {
-    return { logits: await lastLogits(logits, rows), cache: next };
+    return { logits: lastLogits(found['logits'], rows), cache: next };
   } catch (error) {
-    free(next);
+    freeCache(next);
     throw error;
   }
 }
@@ -146,43 +121,13 @@ function feedsFor(session: Session, { values, dims }: Embeds, cache: KvCache): R
 }
 
 /** Scores after the last position of each row of [rows, positions, vocabulary]. */
-async function lastLogits(tensor: Tensor | undefined, rows: number): Promise<Float32Array[]> {
+function lastLogits(tensor: Tensor | undefined, rows: number): Float32Array[] {
   const [found = 0, positions = 0, vocabulary = 0] = tensor?.dims ?? [];
   if (!tensor || found !== rows || positions * vocabulary === 0) {
     const shape = tensor ? `[${tensor.dims.join(', ')}]` : 'nothing';
     throw new AppError('model', `Output "logits" is ${shape} where ${rows} rows of scores were expected.`);
   }
-  const values = await readFloats(tensor);
+  const values = readFloats(tensor);
   const end = (row: number): number => (row + 1) * positions * vocabulary;
   return Array.from({ length: rows }, (_, row) => values.slice(end(row) - vocabulary, end(row)));
-}
-
-async function select(cache: KvCache, rows: readonly number[]): Promise<KvCache> {
-  const tensors = new Map<string, Feed>();
-  try {
-    for (const [name, tensor] of cache.tensors) tensors.set(name, await gather(tensor, rows));
-  } finally {
-    free(cache);
-  }
-  return { tensors, length: cache.length, rows: rows.length };
-}
-
-/** Some rows of [rows, ...], byte by byte, so that it serves every precision. */
-async function gather(tensor: Feed | Tensor, rows: readonly number[]): Promise<Feed> {
-  const data = 'location' in tensor ? await tensor.getData() : tensor.data;
-  if (!ArrayBuffer.isView(data))
-    throw new AppError('model', `A cache of ${tensor.type} cannot be reordered.`);
-  const [count = 1, ...rest] = tensor.dims;
-  const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const size = data.byteLength / count;
-  const picked = new Uint8Array(rows.length * size);
-  rows.forEach((row, at) => picked.set(source.subarray(row * size, (row + 1) * size), at * size));
-  const dims = [rows.length, ...rest];
-  if (tensor.type === 'float16') return { type: 'float16', dims, data: new Float16Array(picked.buffer) };
-  return { type: 'float32', dims, data: new Float32Array(picked.buffer) };
-}
-
-function free(cache: KvCache): void {
-  for (const tensor of cache.tensors.values()) if ('location' in tensor) tensor.dispose();
-  cache.tensors.clear();
 }

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import type { Manifest } from './model.ts';
-import { openSession, readFloats, type Session, type SessionOptions, type Tensor } from './session.ts';
+import { openSession, type Session, type SessionOptions, type Tensor } from './session.ts';
+import { readFloats } from './tensors.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
 /** A verified model folder and the provider to run it on. */
@@ -46,11 +47,11 @@ export async function readJson(path: string): Promise<unknown> {
  * An output [rows, ...] of a batch as one array a row, each of `width` numbers. Disposes the tensor.
  * Throws AppError('model') when its shape is not what the manifest says.
  */
-export async function readRows(
+export function readRows(
   tensor: Tensor | undefined,
   name: string,
   shape: { rows: number; width: number },
-): Promise<Float32Array[]> {
+): Float32Array[] {
   const { rows, width } = shape;
   const found = tensor ? `[${tensor.dims.join(', ')}]` : 'nothing';
   const size = tensor?.dims.reduce((a, b) => a * b, 1);
@@ -62,6 +63,6 @@ export async function readRows(
       `Output "${name}" is ${found} where model.json says ${expected}. Get the model again.`,
     );
   }
-  const values = await readFloats(tensor);
+  const values = readFloats(tensor);
   return Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width));
 }

@@ -11,15 +11,7 @@
  */
 import type * as Ort from 'onnxruntime-node';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-
-export type TensorData = Float32Array | Float16Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
-
-/** What goes in: numbers in row-major order, `dims` multiplying to their count. */
-export interface Feed {
-  readonly type: 'float32' | 'float16' | 'int64' | 'int32' | 'bool';
-  readonly dims: readonly number[];
-  readonly data: TensorData;
-}
+import type { Feed } from './tensors.ts';
 
 /** What comes out; it can be fed again. `dispose` it as soon as it has been read: it may be GPU memory. */
 export type Tensor = Ort.Tensor;
@@ -29,6 +21,8 @@ export interface Session {
   readonly inputs: ReadonlyMap<string, string>;
   readonly outputs: readonly string[];
   readonly provider: string;
+  /** Whether some outputs stay in GPU memory, where JavaScript cannot read them. */
+  readonly keepsOnDevice: boolean;
   /** Runs once; `fetches` names the outputs wanted (all by default). Throws the runtime's own error. */
   run(
     feeds: Readonly<Record<string, Feed | Tensor>>,
@@ -92,27 +86,48 @@ export async function runtimeVersion(): Promise<string> {
 }
 
 /**
- * Opens the ONNX file at `path`. Throws AppError('model') when it cannot be opened or the provider is not
- * there: some providers would otherwise fall back to the CPU with no more than a console warning.
+ * Opens an ONNX file by its path, or a small graph by its bytes. Throws AppError('model') when it cannot be
+ * opened or the provider is not there: some would otherwise fall back to the CPU with a console warning.
  */
-export async function openSession(path: string, options: SessionOptions): Promise<Session> {
+export async function openSession(model: string | Uint8Array, options: SessionOptions): Promise<Session> {
   const ort = await loadRuntime();
   const offered = await providers();
   if (!offered.includes(options.provider)) {
     throw new AppError('model', `No provider "${options.provider}" here; there is ${offered.join(', ')}.`);
   }
   try {
-    return wrap(ort, await create(ort, path, options), options.provider);
+    const session = await create(ort, model, settingsFor(options));
+    const kept =
+      options.provider === 'webgpu' ? session.outputNames.filter(options.keepOnDevice ?? (() => false)) : [];
+    if (kept.length === 0) return wrap(ort, session, options.provider, false);
+    // The names are only known now; a second session leaves these outputs where they were computed.
+    await session.release();
+    const preferredOutputLocation = Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const]));
+    const keeping = await create(ort, model, { ...settingsFor(options), preferredOutputLocation });
+    return wrap(ort, keeping, options.provider, true);
   } catch (error) {
-    throw new AppError('model', `Cannot open ${path} on ${options.provider}: ${reasonOf(error)}`, {
+    const name = typeof model === 'string' ? model : 'a built-in graph';
+    throw new AppError('model', `Cannot open ${name} on ${options.provider}: ${reasonOf(error)}`, {
       cause: error,
     });
   }
 }
 
-/** Creates the session, and a second time when outputs have to be named to stay on the device. */
-async function create(ort: typeof Ort, path: string, options: SessionOptions): Promise<Ort.InferenceSession> {
-  const settings: Ort.InferenceSession.SessionOptions = {
+type Settings = Ort.InferenceSession.SessionOptions;
+
+function create(
+  ort: typeof Ort,
+  model: string | Uint8Array,
+  settings: Settings,
+): Promise<Ort.InferenceSession> {
+  // Two overloads, which a union does not match.
+  return typeof model === 'string'
+    ? ort.InferenceSession.create(model, settings)
+    : ort.InferenceSession.create(model, settings);
+}
+
+function settingsFor(options: SessionOptions): Settings {
+  return {
     executionProviders: [options.provider],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
@@ -123,19 +138,18 @@ async function create(ort: typeof Ort, path: string, options: SessionOptions): P
     // took 450 ms and 225 ms of CPU with spinning, 280 ms and 140 ms without.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   };
-  const session = await ort.InferenceSession.create(path, settings);
-  const kept =
-    options.provider === 'webgpu' ? session.outputNames.filter(options.keepOnDevice ?? (() => false)) : [];
-  if (kept.length === 0) return session;
-  await session.release();
-  const locations = Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const]));
-  return ort.InferenceSession.create(path, { ...settings, preferredOutputLocation: locations });
 }
 
-function wrap(ort: typeof Ort, session: Ort.InferenceSession, provider: string): Session {
+function wrap(
+  ort: typeof Ort,
+  session: Ort.InferenceSession,
+  provider: string,
+  keepsOnDevice: boolean,
+): Session {
   const toTensor = (value: Feed | Tensor): Tensor => ('location' in value ? value : makeTensor(ort, value));
   return {
     provider,
+    keepsOnDevice,
     inputs: new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : ''])),
     outputs: session.outputNames,
     async run(feeds, fetches = session.outputNames) {
@@ -153,26 +167,4 @@ function makeTensor(ort: typeof Ort, { type, data, dims }: Feed): Tensor {
   const raw =
     data instanceof Float16Array ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
   return new ort.Tensor(type, raw as Float32Array, dims);
-}
-
-/** Token ids, masks or positions: `int64` unless the session declares `int32`. */
-export function integers(values: ArrayLike<number>, dims: readonly number[], type = 'int64'): Feed {
-  if (type === 'int32') return { type, dims, data: Int32Array.from(values) };
-  return { type: 'int64', dims, data: BigInt64Array.from(Array.from(values), BigInt) };
-}
-
-/** Floats in the precision that the session declares, `float32` by default. */
-export function floats(values: Float32Array, dims: readonly number[], type = 'float32'): Feed {
-  if (type === 'float16') return { type, dims, data: new Float16Array(values) };
-  return { type: 'float32', dims, data: values };
-}
-
-/** Reads a float tensor as float32 and disposes it. Throws AppError('model') for other element types. */
-export async function readFloats(tensor: Tensor): Promise<Float32Array> {
-  const data: unknown = await tensor.getData();
-  tensor.dispose();
-  if (data instanceof Float32Array) return data;
-  if (data instanceof Float16Array) return Float32Array.from(data);
-  if (data instanceof Uint16Array) return Float32Array.from(new Float16Array(data.slice().buffer));
-  throw new AppError('model', `Expected floating-point numbers from the model, got ${tensor.type}.`);
 }

@@ -4,12 +4,13 @@ import { prefixReader } from './families/vlm.ts';
 import type { Manifest, Pixels, Seen } from './model.ts';
 import { openPart, type Opening } from './parts.ts';
 import { toTensor } from './preprocess.ts';
-import { floats, type Session, type Tensor } from './session.ts';
+import type { Session, Tensor } from './session.ts';
+import { floats } from './tensors.ts';
 
 /** Something read out of a vision session's run: which output, and what it means for a batch. */
 export interface VisionReader {
   output: string;
-  read: (tensor: Tensor | undefined, rows: number) => Promise<Seen[]>;
+  read: (tensor: Tensor | undefined, rows: number) => Seen[];
 }
 
 export interface Vision {
@@ -64,7 +65,7 @@ async function run(
   const [[input, type] = ['pixel_values', 'float32']] = session.inputs;
   const outputs = readers.map((reader) => reader.output);
   const found = await session.run({ [input]: floats(pixels, dims, type) }, outputs);
-  return Promise.all(readers.map((reader) => reader.read(found[reader.output], dims[0] ?? 0)));
+  return readers.map((reader) => reader.read(found[reader.output], dims[0] ?? 0));
 }
 
 function merge(seen: Seen[], parts: Seen[][]): void {

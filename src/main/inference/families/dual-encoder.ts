@@ -2,7 +2,8 @@
 import { normalise } from '../../lib/vectors.ts';
 import type { EmbedManifest, Seen } from '../model.ts';
 import { openPart, openTokenizer, readRows, type Opening } from '../parts.ts';
-import { integers, type Feed, type Session, type Tensor } from '../session.ts';
+import type { Session, Tensor } from '../session.ts';
+import { integers, type Feed } from '../tensors.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 
 /** Texts run together: more would only need more memory for the longest. */
@@ -17,13 +18,13 @@ export interface TextEncoder {
 /** The image side: what to fetch from the vision pass, and how to read it for a batch of `rows` photos. */
 export function imageReader(embed: EmbedManifest): {
   output: string;
-  read: (tensor: Tensor | undefined, rows: number) => Promise<Seen[]>;
+  read: (tensor: Tensor | undefined, rows: number) => Seen[];
 } {
   const output = embed.outputs.image;
   return {
     output,
-    async read(tensor, rows) {
-      const vectors = await readRows(tensor, output, { rows, width: embed.dimension });
+    read(tensor, rows) {
+      const vectors = readRows(tensor, output, { rows, width: embed.dimension });
       return vectors.map((vector) => ({ embedding: normalise(vector) }));
     },
   };
@@ -57,7 +58,7 @@ function encodeQuery(text: string, embed: EmbedManifest, tokenizer: Tokenizer): 
 async function embedIds(session: Session, embed: EmbedManifest, batch: number[][]): Promise<Float32Array[]> {
   const output = embed.outputs.text;
   const found = await session.run(textFeeds(session, batch), [output]);
-  const vectors = await readRows(found[output], output, { rows: batch.length, width: embed.dimension });
+  const vectors = readRows(found[output], output, { rows: batch.length, width: embed.dimension });
   return vectors.map(normalise);
 }
 

@@ -1,26 +1,27 @@
 /** Captions and answers: an image prefix before a prompt in a decoder-only language model. */
 import { beamSearch, type BeamDecoding } from '../beam.ts';
-import { causalDecoder, isCache, type CausalSessions } from '../causal.ts';
+import { causalDecoder, type CausalSessions } from '../causal.ts';
 import { confidence, decodeRows, type Decoder, type Sequence } from '../generate.ts';
+import { isCache, openGather } from '../kv-cache.ts';
 import type { GenerateManifest, GenerateOptions, Generated, Model, Prompt, Seen } from '../model.ts';
 import { openPart, openTokenizer, readRows, type Opening } from '../parts.ts';
 import { fitPrompt } from '../prompt.ts';
 import type { Rules } from '../sampling.ts';
-import type { Tensor } from '../session.ts';
+import type { Session, Tensor } from '../session.ts';
 import { openTextStream, type TextStream } from '../streaming.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 
 /** The image side: what to fetch from the vision pass, and how to read it for a batch of `rows` photos. */
 export function prefixReader(generate: GenerateManifest): {
   output: string;
-  read: (tensor: Tensor | undefined, rows: number) => Promise<Seen[]>;
+  read: (tensor: Tensor | undefined, rows: number) => Seen[];
 } {
   const output = generate.outputs.imageTokens;
   return {
     output,
-    async read(tensor, rows) {
+    read(tensor, rows) {
       const width = generate.imageTokens * generate.width;
-      const prefixes = await readRows(tensor, output, { rows, width });
+      const prefixes = readRows(tensor, output, { rows, width });
       return prefixes.map((prefix) => ({ prefix }));
     },
   };
@@ -37,12 +38,8 @@ interface Opened {
 /** Opens the language side. Throws AppError('model'), with nothing left open. */
 export async function openGenerator(opening: Opening, facts: GenerateManifest): Promise<Generator> {
   const tokenizer = await openTokenizer(opening.dir, facts);
-  const embedTokens = await openPart(opening, facts.embedTokens);
-  const decoder = await openPart(opening, facts.decoder, isCache).catch(async (error: unknown) => {
-    await embedTokens.close();
-    throw error;
-  });
-  const opened: Opened = { facts, sessions: { embedTokens, decoder }, tokenizer };
+  const sessions = await openSessions(opening, facts);
+  const opened: Opened = { facts, sessions, tokenizer };
   return {
     async generate(prefix, prompt, options = {}) {
       const [text] = await write(opened, [prefix], prompt, options);
@@ -57,9 +54,28 @@ export async function openGenerator(opening: Opening, facts: GenerateManifest): 
       return texts;
     },
     close: async () => {
-      await Promise.all([embedTokens.close(), decoder.close()]);
+      const { embedTokens, decoder, gather } = sessions;
+      await Promise.all([embedTokens.close(), decoder.close(), gather?.close()]);
     },
   };
+}
+
+async function openSessions(opening: Opening, facts: GenerateManifest): Promise<CausalSessions> {
+  const open: Session[] = [];
+  const keep = async (opened: Promise<Session>): Promise<Session> => {
+    const session = await opened;
+    open.push(session);
+    return session;
+  };
+  try {
+    const embedTokens = await keep(openPart(opening, facts.embedTokens));
+    const decoder = await keep(openPart(opening, facts.decoder, isCache));
+    if (!decoder.keepsOnDevice) return { embedTokens, decoder };
+    return { embedTokens, decoder, gather: await keep(openGather(decoder, opening.options)) };
+  } catch (error) {
+    await Promise.all(open.map((session) => session.close()));
+    throw error;
+  }
 }
 
 function withoutText(options: GenerateOptions): GenerateOptions {
