@@ -1,11 +1,11 @@
 /** Writes a file so that it is there whole or not at all: temporary file, fsync, rename, fsync of the folder. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { link, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
  * Writes `content` to `target`. With `replace` false an existing file is an error (`EEXIST`), even
- * one that appears in the same instant.
+ * one that appears in the same instant. The folder must be there.
  */
 export async function writeWhole(target: string | Buffer, content: string, replace: boolean): Promise<void> {
   const bytes = Buffer.from(target);
@@ -15,7 +15,6 @@ export async function writeWhole(target: string | Buffer, content: string, repla
     bytes.subarray(0, cut + 1),
     Buffer.from(`.iris-${randomBytes(6).toString('hex')}.part`),
   ]);
-  await mkdir(folder, { recursive: true });
   try {
     const handle = await open(temporary, 'wx');
     try {

@@ -1,6 +1,6 @@
 /** Writes captions out: CSV, JSONL or HTML as one file, txt or XMP as sidecars. The only module that writes beside photos. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExportFormat, ExportReport } from '../../shared/contract.ts';
 import { AppError, reasonOf, throwIfAborted } from '../../shared/errors.ts';
@@ -30,6 +30,7 @@ export async function exportCaptions(
     throw new AppError('bad-request', `A ${format} file needs a folder to go into: give --out DIR.`);
   const target = path.join(path.resolve(out), tableNames[format]);
   const report: ExportReport = { written: [], skipped: [], failed: [] };
+  await mkdir(path.dirname(target), { recursive: true });
   await writeOurs(db, Buffer.from(target), table(format, files, path.dirname(target)), report);
   return report;
 }
@@ -52,7 +53,10 @@ async function exportSidecars(
   for (const file of files) {
     throwIfAborted(signal);
     const content = format === 'txt' ? `${file.caption}\n` : xmpPacket(file.caption);
-    await writeOurs(db, sidecarPath(file, format, out, taken), content, report);
+    const target = sidecarPath(file, format, out, taken);
+    // Beside the photos no folder is made: one that is missing lies on a drive that is away.
+    if (out !== undefined) await mkdir(folderOf(target), { recursive: true });
+    await writeOurs(db, target, content, report);
   }
   return report;
 }
@@ -93,6 +97,10 @@ function sidecarPath(
     Buffer.from(path.join(path.resolve(out), file.mirror) + path.sep),
     beside.subarray(cut),
   ]);
+}
+
+function folderOf(target: Buffer): Buffer {
+  return target.subarray(0, Math.max(1, target.lastIndexOf(path.sep)));
 }
 
 /** Writes, or says why not: a file that Iris did not write, or that was changed since, is left alone. */

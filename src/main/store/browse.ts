@@ -41,8 +41,12 @@ export function folders(db: ReadDb): Folder[] {
   );
 }
 
-interface SummaryRow extends Omit<PhotoSummary, 'state'> {
+interface SummaryRow extends Omit<PhotoSummary, 'state' | 'caption'> {
   seen: number;
+  /** 1 where every file that is there has a problem. */
+  broken: number | null;
+  own: string | null;
+  said: string | null;
 }
 
 const summaryColumns = `
@@ -53,11 +57,14 @@ const summaryColumns = `
     (SELECT t.text FROM text t WHERE t.photo_id = p.id AND t.kind = 'caption' ORDER BY t.id DESC LIMIT 1),
     ''), '') AS own,
   (SELECT c.text FROM cache.caption c WHERE c.photo_id = p.id ORDER BY c.prompt <> '', c.id DESC LIMIT 1) AS said,
-  m.photo_id IS NOT NULL AS seen`;
+  m.photo_id IS NOT NULL AS seen,
+  (SELECT min(q.file_id IS NOT NULL) FROM file f LEFT JOIN cache.problem q ON q.file_id = f.id
+   WHERE f.photo_id = p.id AND f.present = 1) AS broken`;
 
-function summary(row: SummaryRow & { own: string | null; said: string | null }): PhotoSummary {
-  const { seen, own, said, ...rest } = row;
-  return { ...rest, caption: own ?? said, state: seen ? 'ready' : 'waiting' };
+function summary(row: SummaryRow): PhotoSummary {
+  const { seen, broken, own, said, ...rest } = row;
+  const state = broken === 1 ? 'failed' : seen ? 'ready' : 'waiting';
+  return { ...rest, caption: own ?? said, state };
 }
 
 export interface PageOf {
@@ -76,7 +83,7 @@ export function photosPage(db: ReadDb, page: PageOf): { total: number; photos: P
   const folder = page.folder ?? null;
   const total =
     db.get<{ n: number }>(`SELECT count(*) AS n FROM photo p WHERE ${where}`, root, folder)?.n ?? 0;
-  const rows = db.all<SummaryRow & { own: string | null; said: string | null }>(
+  const rows = db.all<SummaryRow>(
     `SELECT ${summaryColumns} FROM photo p LEFT JOIN cache.metadata m ON m.photo_id = p.id
      WHERE ${where} ORDER BY m.taken_at DESC, p.id DESC LIMIT ?3 OFFSET ?4`,
     root,
@@ -88,7 +95,7 @@ export function photosPage(db: ReadDb, page: PageOf): { total: number; photos: P
 }
 
 export function summaries(db: ReadDb, ids: readonly number[]): Map<number, PhotoSummary> {
-  const rows = db.all<SummaryRow & { own: string | null; said: string | null }>(
+  const rows = db.all<SummaryRow>(
     `SELECT ${summaryColumns} FROM photo p LEFT JOIN cache.metadata m ON m.photo_id = p.id
      WHERE p.id IN (SELECT value FROM json_each(?))`,
     JSON.stringify(ids),
