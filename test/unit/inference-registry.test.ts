@@ -1,5 +1,5 @@
 /** Model folders: what is wrong with a manifest is named, and a changed file is never loaded. */
-import { open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {

@@ -46,6 +46,11 @@ const preferred: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   darwin: ['coreml', 'webgpu'],
 };
 
+/** What to do where a provider that the runtime names cannot be opened. */
+const remedies: Partial<Record<string, string>> = {
+  cuda: '. CUDA libraries are not part of the install; ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install adds them',
+};
+
 let runtime: Promise<typeof Ort> | undefined;
 
 /** Loads the native library once. Throws AppError('internal') where its telemetry is not turned off. */
@@ -107,9 +112,8 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
     return wrap(ort, keeping, options.provider, true);
   } catch (error) {
     const name = typeof model === 'string' ? model : 'a built-in graph';
-    throw new AppError('model', `Cannot open ${name} on ${options.provider}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    const message = `Cannot open ${name} on ${options.provider}: ${reasonOf(error)}${remedies[options.provider] ?? ''}`;
+    throw new AppError('model', message, { cause: error });
   }
 }
 
