@@ -185,6 +185,19 @@ describe('loading', () => {
     await model.close();
   });
 
+  it('gives the same from two vision files as from one for both uses', async () => {
+    const dir = await copyTiny();
+    await cp(join(dir, 'vision.onnx'), join(dir, 'eyes.onnx'));
+    await editManifest(dir, (manifest) => {
+      const files = manifest['files'] as Json[];
+      files.push({ ...files.find((file) => file['path'] === 'vision.onnx'), path: 'eyes.onnx' });
+      Object.assign(manifest['generate'] as Json, { vision: 'eyes.onnx' });
+    });
+    const [one, two] = await Promise.all([tinyDir, dir].map((from) => loadModel(from, ['vision'], onCpu)));
+    expect(await two?.see?.([tinyPhoto(1)])).toEqual(await one?.see?.([tinyPhoto(1)]));
+    await Promise.all([one?.close(), two?.close()]);
+  });
+
   it("refuses weights that do not have the manifest's shape", async () => {
     const dir = await copyTiny();
     await editManifest(dir, (manifest) => {
