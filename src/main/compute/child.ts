@@ -31,11 +31,9 @@ async function createLane(): Promise<object> {
     case 'index':
       return (await import('./index-lane.ts')).createIndexLane(modelLoader(['vision']));
     case 'search': {
-      const { openLibrary } = await import('../store/database.ts');
-      return (await import('./search-lane.ts')).createSearchLane(
-        openLibrary(config.library, 'read'),
-        modelLoader(['text']),
-      );
+      const { libraryExists, openLibrary } = await import('../store/database.ts');
+      const db = openLibrary(config.library, libraryExists(config.library) ? 'read' : 'memory');
+      return (await import('./search-lane.ts')).createSearchLane(db, modelLoader(['text']));
     }
     case 'generate':
       return (await import('./generate-lane.ts')).createGenerateLane(modelLoader(['vision', 'generate']));

@@ -108,15 +108,21 @@ export const cacheMigrations: readonly string[] = [
    );                                    -- rowid is the photo's id`,
 ];
 
-/** Brings one database to the newest schema: a backup first, then every step in one transaction. */
-export function migrate(db: Sqlite.Database, name: 'main' | 'cache', steps: readonly string[]): void {
-  const from = db.pragma(`${name}.user_version`, { simple: true }) as number;
-  if (from > steps.length)
+/** The schema of one database; throws for one that these steps do not reach. */
+export function refuseNewer(db: Sqlite.Database, name: 'main' | 'cache', steps: readonly string[]): number {
+  const found = db.pragma(`${name}.user_version`, { simple: true }) as number;
+  if (found > steps.length)
     throw new AppError(
       'newer-library',
-      `This library was written by a newer Iris (schema ${from}, this one knows ${steps.length}). ` +
+      `This library was written by a newer Iris (schema ${found}, this one knows ${steps.length}). ` +
         'Nothing was changed. Install the newer version to open it.',
     );
+  return found;
+}
+
+/** Brings one database to the newest schema: a backup first, then every step in one transaction. */
+export function migrate(db: Sqlite.Database, name: 'main' | 'cache', steps: readonly string[]): void {
+  const from = refuseNewer(db, name, steps);
   if (from === steps.length) return;
   if (from > 0 && name === 'main') backUp(db, from);
   db.transaction(() => {
