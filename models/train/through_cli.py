@@ -1,0 +1,98 @@
+"""Takes the card's scores again through the command line that people use: index, search, caption, ask.
+
+python through_cli.py DATA WORK [--dev]
+
+Photos are copied under names that say nothing, so that no file name helps a search. Needs a built
+checkout (`npm ci && npm run build`). The library is made anew in WORK/cli. Full-text search takes
+part as it does for people: captions written by the model are searched too.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from captions import cider_score
+from common import read_flickr, read_imagenet_samples
+from evaluate import correct, table
+from qa import test_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def iris(library, *arguments, lines=None):
+    """Runs one command; gives its lines of standard output, read as JSON."""
+    command = [str(ROOT / "node_modules/node/bin/node"), str(ROOT / "bin/iris.js"), "--library", str(library), "--json", *map(str, arguments)]
+    given = None if lines is None else "".join(f"{line}\n" for line in lines)
+    done = subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} ended with exit code {done.returncode}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def copy_unnamed(files, folder):
+    """Copies photos under numbers, in an order of their own; -> {copy's path: original name}."""
+    folder.mkdir(parents=True)
+    order = np.random.default_rng(5).permutation(len(files))
+    names = {}
+    for number, index in enumerate(order):
+        target = folder / f"p{number:05d}{files[index].suffix.lower()}"
+        shutil.copyfile(files[index], target)
+        names[str(target)] = files[index].name
+    return names
+
+
+def recall(library, names, queries, truth, ks=(1, 5, 10)):
+    """Share of queries whose photo is among the first k results of `iris search --stdin`."""
+    answers = iris(library, "search", "--stdin", "--limit", max(ks), lines=queries)
+    ranks = []
+    for answer, true in zip(answers, truth, strict=True):
+        found = [names[hit["path"]] for hit in answer["results"]]
+        ranks.append(found.index(true) if true in found else len(found) + max(ks))
+    return [f"{100 * np.mean([rank < k for rank in ranks]):.1f}" for k in ks]
+
+
+def library_of(work, name, files, captions):
+    folder = work / "cli" / name
+    names = copy_unnamed(files, folder / "photos")
+    report = iris(folder / "library", "index", *([] if captions else ["--no-captions"]), folder / "photos")[0]
+    assert report["photos"] == len(files) and not report["failed"], report
+    print(f"{name}: {report['photos']} photos indexed in {report['seconds']} s", flush=True)
+    return folder / "library", names
+
+
+def main(data, work, split):
+    shutil.rmtree(work / "cli", ignore_errors=True)
+    flickr, samples = read_flickr(data)[split][:500], read_imagenet_samples(data)
+    photos = [data / "flickr8k/images" / name for name, _ in flickr]
+    queries = [(caption, name) for name, captions in flickr for caption in captions]
+    library, names = library_of(work, "flickr", photos, captions=False)
+    looks = recall(library, names, *zip(*queries))
+    iris(library, "index", work / "cli/flickr/photos")
+    fused = recall(library, names, *zip(*queries))
+    classes, class_names = library_of(work, "classes", [data / "imagenet-samples" / f for f, _ in samples], captions=True)
+    by_name = recall(classes, class_names, [n for _, n in samples], [f for f, _ in samples])
+    print(table(["search through the CLI", "R@1", "R@5", "R@10"], [
+        [f"{len(queries)} captions over {len(photos)} photos, before captions were written", *looks],
+        ["the same, captions written and searched too", *fused],
+        [f"bare class name over {len(samples)} ImageNet photos", *by_name]]), flush=True)
+    written = [answer["caption"] for answer in iris(library, "caption", *photos)]
+    print(f"captions: CIDEr {cider_score(written, [c for _, c in flickr]):.3f}", flush=True)
+    rows = [row for row in test_rows(flickr) if row[1] != "second turn"]
+    answers = iris(library, "ask", "--stdin", lines=[f"{data / 'flickr8k/images' / row[0]}\t{row[2]}" for row in rows])
+    right = {}
+    for row, answer in zip(rows, answers, strict=True):
+        right.setdefault(row[1], []).append(correct(answer["answer"], row[4]))
+    print(table(["question", "asked", "right"], [[k, str(len(v)), f"{100 * np.mean(v):.1f}"] for k, v in right.items()]))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--dev", action="store_true")
+    arguments = parser.parse_args()
+    main(arguments.data.resolve(), arguments.work.resolve(), "dev" if arguments.dev else "test")
