@@ -112,9 +112,14 @@ export async function openSession(model: string | Uint8Array, options: SessionOp
     return wrap(ort, keeping, options.provider, true);
   } catch (error) {
     const name = typeof model === 'string' ? model : 'a built-in graph';
-    const message = `Cannot open ${name} on ${options.provider}: ${reasonOf(error)}${remedies[options.provider] ?? ''}`;
+    const message = `Cannot open ${name} on ${options.provider}: ${inWords(error)}${remedies[options.provider] ?? ''}`;
     throw new AppError('model', message, { cause: error });
   }
+}
+
+/** The runtime's own words, without the place in its source and the condition that begin them. */
+function inWords(error: unknown): string {
+  return reasonOf(error).replace(/^\/\S+:\d+ .*? was false\. /, '');
 }
 
 type Settings = Ort.InferenceSession.SessionOptions;
