@@ -85,7 +85,8 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
     status: () =>
       Promise.resolve({
         library: '/library',
-        photos: photos.length,
+        // As in the engine: a file that could not be read is no photo yet.
+        photos: photos.filter((photo) => photo.state !== 'failed').length,
         searchable: photos.filter((photo) => photo.state === 'ready').length,
         captioned: photos.filter((photo) => photo.caption !== null).length,
         failed: photos.filter((photo) => photo.state === 'failed').length,

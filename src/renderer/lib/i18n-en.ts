@@ -13,6 +13,7 @@ export const en: Messages = {
   },
   searched: (n, count) => (n === 1 ? '1 photo found' : `${count} photos found`),
   nothing: {
+    likely: (query) => `Nothing clearly fits “${query}”. These come nearest.`,
     title: (query) => `Nothing found for “${query}”`,
     help: 'Try fewer or plainer words: what can be seen, a word of a caption, or part of a file name.',
     examples: 'These will find something:',
@@ -60,10 +61,17 @@ export const en: Messages = {
     failed: 'This work has failed',
   },
   failures: (n, count) => (n === 1 ? '1 could not be read' : `${count} could not be read`),
-  failuresUnnamed: 'They are marked in the grid; open one to see why.',
+  lookAgain: 'Look for new photos',
+  failuresUnnamed: 'Look for new photos again to see which, and why.',
   skipped: (n, count) => (n === 1 ? '1 file left out' : `${count} files left out`),
   tile: { waiting: 'Waiting', failed: 'Cannot be read' },
-  why: { looks: 'Looks like it', caption: 'Caption', name: 'File name', chat: 'Conversation' },
+  why: {
+    looks: 'Looks like it',
+    weak: 'A little like it',
+    caption: 'Caption',
+    name: 'File name',
+    chat: 'Conversation',
+  },
   photo: {
     panel: 'Photo',
     close: 'Close the photo',

@@ -13,6 +13,7 @@ export const zh: Messages = {
   },
   searched: (_n, count) => `找到 ${count} 张照片`,
   nothing: {
+    likely: (query) => `没有明显符合“${query}”的照片，下面这些最接近。`,
     title: (query) => `没有找到“${query}”`,
     help: '换更少、更直白的词试试：画面里能看到的东西、说明里的词，或文件名的一部分。',
     examples: '这些一定能找到：',
@@ -56,10 +57,11 @@ export const zh: Messages = {
     failed: '这项工作失败了',
   },
   failures: (_n, count) => `${count} 张照片无法读取`,
-  failuresUnnamed: '它们在照片墙上有标记，打开即可查看原因。',
+  lookAgain: '查找新照片',
+  failuresUnnamed: '重新查找一次照片，就能看到是哪些、为什么。',
   skipped: (_n, count) => `略过 ${count} 个文件`,
   tile: { waiting: '等待处理', failed: '无法读取' },
-  why: { looks: '画面相似', caption: '说明', name: '文件名', chat: '对话' },
+  why: { looks: '画面相似', weak: '有点像', caption: '说明', name: '文件名', chat: '对话' },
   photo: {
     panel: '照片',
     close: '关闭照片',

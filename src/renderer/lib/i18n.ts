@@ -17,7 +17,13 @@ export interface Messages {
     waiting: (n: string) => string;
   };
   searched: (n: number, count: string) => string;
-  nothing: { title: (query: string) => string; help: string; examples: string };
+  why: Record<Why['kind'] | 'weak', string>;
+  nothing: {
+    likely: (query: string) => string;
+    title: (query: string) => string;
+    help: string;
+    examples: string;
+  };
   library: {
     title: string;
     all: string;
@@ -43,9 +49,9 @@ export interface Messages {
   };
   failures: (n: number, count: string) => string;
   failuresUnnamed: string;
+  lookAgain: string;
   skipped: (n: number, count: string) => string;
   tile: Record<'waiting' | 'failed', string>;
-  why: Record<Why['kind'], string>;
   photo: { panel: string; close: string; failed: string; waiting: string; missing: string; loading: string };
   caption: {
     title: string;

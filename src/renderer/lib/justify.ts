@@ -75,9 +75,17 @@ export function boxBeside(boxes: readonly Box[], from: number, step: -1 | 1): nu
   return best;
 }
 
-/** The height at which a row fills the width. */
-function naturalHeight(row: readonly number[], { width, gap }: RowStyle): number {
-  return (width - gap * (row.length - 1)) / row.reduce((sum, ratio) => sum + ratio, 0);
+function naturalHeight(row: readonly number[], style: RowStyle): number {
+  return fullHeight(
+    row.reduce((sum, ratio) => sum + ratio, 0),
+    row.length,
+    style,
+  );
+}
+
+/** The height at which a row with these ratios together fills the width. */
+function fullHeight(ratios: number, count: number, { width, gap }: RowStyle): number {
+  return (width - gap * (count - 1)) / ratios;
 }
 
 function rowHeight(row: readonly number[], style: RowStyle, open: boolean): number {
@@ -88,10 +96,13 @@ function rowHeight(row: readonly number[], style: RowStyle, open: boolean): numb
 function breakRows(ratios: readonly number[], style: RowStyle, last: boolean): [number, number][] {
   const cost: number[] = [0];
   const from: number[] = [0];
+  const sums = [0];
+  for (const ratio of ratios) sums.push((sums.at(-1) ?? 0) + ratio);
   for (let end = 1; end <= ratios.length; end++) {
     let best = Infinity;
     for (let start = Math.max(0, end - longestRow); start < end; start++) {
-      const height = naturalHeight(ratios.slice(start, end), style);
+      const sum = (sums[end] ?? 0) - (sums[start] ?? 0);
+      const height = fullHeight(sum, end - start, style);
       const open = last && end === ratios.length && height > style.target;
       const miss = open ? 0 : (height - style.target) / style.target;
       const total = (cost[start] ?? 0) + miss * miss;

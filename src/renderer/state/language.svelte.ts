@@ -29,6 +29,11 @@ class CurrentLanguage {
     return new Intl.NumberFormat(this.#locale, { maximumFractionDigits: digits }).format(value);
   }
 
+  /** A model's name without the hash of its weights, which is for the Models page. */
+  model(id: string | null): string {
+    return id?.split('@', 1)[0] ?? '';
+  }
+
   bytes(bytes: number): string {
     const megabytes = bytes / 1e6;
     return megabytes < 1 ? `${this.number(bytes / 1e3)} KB` : `${this.number(megabytes, 1)} MB`;

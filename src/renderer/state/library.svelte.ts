@@ -71,6 +71,15 @@ export class Library {
     }
   }
 
+  /** Looks through all folders again for what is new, changed or gone. */
+  async lookAgain(): Promise<void> {
+    try {
+      this.#take(await api.index({}));
+    } catch (error) {
+      this.addError = reasonOf(error);
+    }
+  }
+
   async cancel(job: Job): Promise<void> {
     await api.cancel({ job: job.id });
   }

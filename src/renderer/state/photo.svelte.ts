@@ -13,7 +13,9 @@ export class OpenPhoto {
   captionError = $state<string | null>(null);
 
   readonly #newestFirst: readonly TextEntry[] = $derived(
-    (this.details?.captions ?? []).toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)),
+    (this.details?.captions ?? [])
+      .filter((entry) => entry.text.trim() !== '')
+      .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)),
   );
   readonly own = $derived(this.#newestFirst.find((entry) => entry.source === 'person') ?? null);
   readonly thought = $derived(this.#newestFirst.find((entry) => entry.source === 'model') ?? null);
