@@ -32,7 +32,9 @@ async function createLane(): Promise<object> {
       return (await import('./index-lane.ts')).createIndexLane(modelLoader(['vision']));
     case 'search': {
       const { libraryExists, openLibrary } = await import('../store/database.ts');
-      const db = openLibrary(config.library, libraryExists(config.library) ? 'read' : 'memory');
+      const db = libraryExists(config.library)
+        ? openLibrary(config.library, 'read')
+        : openLibrary(config.library, 'memory');
       return (await import('./search-lane.ts')).createSearchLane(db, modelLoader(['text']));
     }
     case 'generate':
