@@ -30,6 +30,24 @@ describe('Watchdog', () => {
     dog.stop();
   });
 
+  it('blames no work for waiting while its clocks are held, but does not wait for ever', () => {
+    const alarm = vi.fn();
+    const dog = new Watchdog(1000, alarm);
+    dog.begin(1);
+    vi.advanceTimersByTime(900);
+    dog.hold(true);
+    vi.advanceTimersByTime(10_000);
+    dog.hold(false);
+    vi.advanceTimersByTime(50);
+    dog.end(1);
+    vi.advanceTimersByTime(5000);
+    expect(alarm).not.toHaveBeenCalled();
+    dog.hold(true);
+    vi.advanceTimersByTime(21_000);
+    expect(alarm).toHaveBeenCalledTimes(1);
+    dog.stop();
+  });
+
   it('is quiet once stopped', () => {
     const alarm = vi.fn();
     const dog = new Watchdog(1000, alarm);

@@ -35,6 +35,7 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
           runModel(
             model,
             read.filter((photo) => photo !== undefined),
+            events,
           ),
         ),
       )
@@ -112,14 +113,21 @@ async function read(
   }
 }
 
-async function runModel(model: Model | undefined, read: ReadPhoto[]): Promise<SeenPhoto[]> {
+async function runModel(
+  model: Model | undefined,
+  read: ReadPhoto[],
+  events: Channel<IndexEvent>,
+): Promise<SeenPhoto[]> {
   const toSee = read.filter((entry) => entry.pixels !== undefined);
   if (model?.see && toSee.length > 0) {
+    events.push({ kind: 'model', running: true });
+    await new Promise(setImmediate); // lets the event out before the pass holds this thread
     const seen = await model.see(toSee.map((entry) => entry.pixels ?? new Uint8Array()));
     toSee.forEach(({ photo }, i) => {
       photo.vector = half(seen[i]?.embedding);
       photo.prefix = half(seen[i]?.prefix);
     });
+    events.push({ kind: 'model', running: false });
   }
   return read.map((entry) => entry.photo);
 }

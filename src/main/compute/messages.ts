@@ -37,10 +37,14 @@ export interface SeenPhoto {
   mtimeUs: number;
 }
 
-/** `started` and `decoded` enclose the risky part; a batch of photos comes when the model has seen it. */
+/**
+ * `started` and `decoded` enclose the risky part; `model` says when the model begins and ends a pass, in
+ * which nothing is decoded; a batch of photos comes when the model has seen it.
+ */
 export type IndexEvent =
   | { id: number; kind: 'started' | 'decoded' }
   | { id: number; kind: 'failed'; reason: string }
+  | { kind: 'model'; running: boolean }
   | { kind: 'photos'; photos: SeenPhoto[] };
 
 export interface IndexLane {

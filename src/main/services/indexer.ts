@@ -151,6 +151,7 @@ class IndexRun {
       return true;
     } catch (error) {
       for (const id of ids) this.#watchdog.end(id); // what the dead process had begun
+      this.#watchdog.hold(false);
       if (this.#cancelled()) {
         clearInFlight(db, ids); // a person's wish is no death
         return true;
@@ -180,6 +181,7 @@ class IndexRun {
       this.#signal,
     )) {
       if (event.kind === 'photos') this.#save(event.photos, files, hashes);
+      else if (event.kind === 'model') this.#watchdog.hold(event.running);
       else if (event.kind === 'started') this.#watchdog.begin(event.id);
       else {
         this.#watchdog.end(event.id);
