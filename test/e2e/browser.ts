@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { serveWeb, type WebHost } from '../../src/main/web.ts';
 import type { Engine } from '../../src/shared/contract.ts';
 
@@ -28,6 +29,11 @@ export function hasChromium(): boolean {
   if (process.env['CI'] === 'true') throw new Error(message);
   console.warn(`\n  BROWSER TESTS LEFT OUT. ${message}\n`);
   return false;
+}
+
+/** An expectation that may take its time: these tests share two cores with others. */
+export function eventually<T>(read: () => T): ReturnType<typeof expect.poll<Awaited<T>>> {
+  return expect.poll(read, { timeout: 20_000 });
 }
 
 /** Builds the page as it ships. */

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fakeEngine } from '../web/fake-engine.ts';
-import { buildPage, faults, hasChromium, launch, openPage } from './browser.ts';
+import { buildPage, eventually, faults, hasChromium, launch, openPage } from './browser.ts';
 
 const run = 'alert(1);window.ran=1;fetch("https://evil.test/")';
 /** Put into names, captions, answers and what was sent. */
@@ -83,7 +83,7 @@ describe.skipIf(!hasChromium())('hostile words and sites', () => {
       await page.keyboard.press(at === 0 ? 'Home' : 'ArrowRight');
       await page.keyboard.press('Enter');
       const panel = page.getByRole('complementary');
-      await expect.poll(() => panel.locator('h2').textContent()).toBe(payload);
+      await eventually(() => panel.locator('h2').textContent()).toBe(payload);
       await page.keyboard.press('t');
       await page.getByLabel('Ask about this photo').fill(payload);
       await page.keyboard.press('Enter');
@@ -109,7 +109,7 @@ describe.skipIf(!hasChromium())('hostile words and sites', () => {
       document.body.append(script);
       document.body.insertAdjacentHTML('beforeend', '<img src="http://evil.test:9/pixel.png">');
     }`);
-    await expect.poll(() => watch.violations.length).toBeGreaterThanOrEqual(2);
+    await eventually(() => watch.violations.length).toBeGreaterThanOrEqual(2);
     expect(await page.evaluate('window.ran')).toBeUndefined();
     await close();
   });

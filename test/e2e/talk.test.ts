@@ -3,7 +3,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
 import type { FakeOptions } from '../web/fake-world.ts';
-import { buildPage, faults, hasChromium, launch, openPage, type OpenPage } from './browser.ts';
+import { buildPage, eventually, faults, hasChromium, launch, type OpenPage, openPage } from './browser.ts';
 
 describe.skipIf(!hasChromium())('a photo', () => {
   let browser: Browser;
@@ -85,7 +85,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByText('This looks like').waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('Stopped.').waitFor();
-    await expect.poll(() => engine.aborted).toContain('chat 2');
+    await eventually(() => engine.aborted).toContain('chat 2');
     await page.waitForTimeout(800);
     expect(await page.getByText(answered).count()).toBe(0);
     expect(await page.getByText('This looks like').count()).toBe(1);
