@@ -16,7 +16,7 @@ STARTS = ["a photo of", "a photo of", "a picture of", "an image of", "this is", 
 ARTICLES = re.compile(r"^(a|an|the|two|three|four|five|some|several|many) ")
 OWN = {"he": "his", "she": "her", "it": "its", "they": "their"}
 WORN = re.compile(rf"\b({'|'.join([*PEOPLE_ONE, *PEOPLE_MANY])}) (?:is |are )?(?:in|wearing|wears|with) (?:an? |the )?((?:(?:{'|'.join(COLOURS)}) )?(?:{'|'.join(CLOTHES)}))\b")
-PER_PHOTO = 3
+CAPTIONS, TALKS = 2, 1
 
 
 def conversations(facts, rng):
@@ -98,21 +98,17 @@ def pick(rows, count, seen, rng):
     return chosen
 
 
-def make(images, rng, per_photo=PER_PHOTO):
-    """-> for each photo a list of texts; a fresh draw of questions for every `rng`."""
-    facts = [Facts(captions) for _, captions in images]
+def make(images, rng, captions=CAPTIONS, talks=TALKS):
+    """-> for each photo a list of texts: some of its captions, then some talk; a fresh draw for every `rng`."""
+    facts = [Facts(cs) for _, cs in images]
     closed, seen, out = yes_no(facts, rng), Counter(), [None] * len(images)
     for index in rng.sample(range(len(images)), len(images)):
-        texts = [caption_text(c, rng) for c in images[index][1]]
-        chats = conversations(facts[index], rng)
-        single = one_photo(facts[index], rng)
-        rng.shuffle(single)
-        rows = pick(single, per_photo - 2, seen, rng)
-        yes = closed[index]
-        rng.shuffle(yes)
-        rows += yes[: 1 if chats else 2]
-        texts += [talk([row], rng) for row in rows]
-        texts += [talk(rng.choice(chats), rng)] if chats else []
+        texts = [caption_text(c, rng) for c in rng.sample(images[index][1], min(captions, len(images[index][1])))]
+        chats, single, yes = conversations(facts[index], rng), one_photo(facts[index], rng), closed[index]
+        kinds = [kind for kind, rows in (("chat", chats), ("single", single), ("yes", yes)) if rows]
+        for kind in rng.sample(kinds, min(talks, len(kinds))):
+            turns = rng.choice(chats) if kind == "chat" else pick(rng.sample(single, len(single)), 1, seen, rng) if kind == "single" else [rng.choice(yes)]
+            texts.append(talk(turns, rng))
         out[index] = texts
     return out
 

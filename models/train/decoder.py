@@ -88,7 +88,7 @@ def batch_loss(prefix, decoder, grid, hint, batch):
     start = prefix(grid, hint[:, 0], hint[:, 1])
     hidden, _ = decoder(torch.cat([start, decoder.embed(inputs)], 1), positions, bias)
     kept = weights > 0
-    logits = decoder.logits(F.dropout(hidden[:, start.shape[1]:][kept], 0.1, decoder.training))
+    logits = decoder.logits(hidden[:, start.shape[1]:][kept])
     loss = F.cross_entropy(logits, targets[kept], reduction="none", label_smoothing=0.1)
     return (loss * weights[kept]).sum() / weights[kept].sum()
 
@@ -108,7 +108,7 @@ def dev_scores(prefix, decoder, tokenizer, images, grids, hint, questions, count
     return score, {k: f"{100 * np.mean(v):.0f} of {len(v)}" for k, v in right.items()}, written[:6]
 
 
-def train(data, work, epochs, minutes, resume, batch=24, rate=8e-4):
+def train(data, work, epochs, minutes, resume, batch, captions, talks, rate, dropout):
     seed_everything()
     flickr, tokenizer = read_flickr(data), Tokenizer.from_file(str(work / "decoder-tokenizer.json"))
     files = view_files(work)
@@ -119,19 +119,21 @@ def train(data, work, epochs, minutes, resume, batch=24, rate=8e-4):
     dev_facts = [Facts(c) for _, c in flickr["dev"][:300]]
     some = lambda rows, count: rng.sample(rows, min(count, len(rows)))
     open_ones, closed = [one_photo(f, rng) for f in dev_facts], yes_no(dev_facts, rng)
-    questions = [(i, row[:4]) for i in range(len(dev_facts)) for row in [*some(open_ones[i], 2), *some(closed[i], 1)]][:450]
-    prefix, decoder = Prefix(), Decoder()
+    questions = [(i, row[:4]) for i in range(len(dev_facts)) for row in [*some(open_ones[i], 1), *some(closed[i], 1)]][:150]
+    prefix, decoder = Prefix(dropout=dropout), Decoder(dropout=dropout)
     parameters = [*prefix.parameters(), *decoder.parameters()]
     optimizer = torch.optim.AdamW([{"params": [p for p in parameters if p.ndim > 1], "peak": rate, "weight_decay": 0.05}, {"params": [p for p in parameters if p.ndim < 2], "peak": rate, "weight_decay": 0}], lr=rate, betas=(0.9, 0.98))
     total, step, first = len(flickr["train"]) // batch * epochs, 0, 0
     if resume and (work / "decoder.pt").exists():
         saved = torch.load(work / "decoder.pt")
         prefix.load_state_dict(saved["prefix"]), decoder.load_state_dict(saved["decoder"]), optimizer.load_state_dict(saved["optimizer"])
-        first, step = saved["epoch"], saved["epoch"] * (len(flickr["train"]) // batch)
+        first, step = saved["epoch"], saved["steps"]
+        for group in optimizer.param_groups:
+            group["peak"] = rate
     print(f"{sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(views)} views", flush=True)
     started = time.time()
     for epoch in range(first, epochs):
-        texts = [pack([to_tokens(tokenizer, t) for t in row], SIZES["queries"]) for row in make(flickr["train"], random.Random(SEED + epoch))]
+        texts = [pack([to_tokens(tokenizer, t) for t in row], SIZES["queries"]) for row in make(flickr["train"], random.Random(SEED + epoch), captions, talks)]
         order = sorted(torch.randperm(len(texts)).tolist(), key=lambda i: len(texts[i][0]) + random.random() * 40)
         batches = [order[i:i + batch] for i in range(0, len(order) - batch + 1, batch)]
         random.shuffle(batches)
@@ -153,8 +155,9 @@ def train(data, work, epochs, minutes, resume, batch=24, rate=8e-4):
             step += 1
             if step % 50 == 0:
                 print(f"step {step} of {total}, rate {share:.2f}: loss {np.mean(losses[-50:]):.3f}, {(time.time() - started) / 60:.1f} min", flush=True)
-        score, right, written = dev_scores(prefix, decoder, tokenizer, flickr["dev"], dev_grids, dev_hints, questions)
-        print(f"epoch {epoch + 1} ({step} steps): loss {np.mean(losses[-200:]):.3f}, dev CIDEr {score:.3f}, answers {right}\n  " + "\n  ".join(written), flush=True)
+        if share == 0 or epoch % 2 == 1:
+            score, right, written = dev_scores(prefix, decoder, tokenizer, flickr["dev"], dev_grids, dev_hints, questions)
+            print(f"epoch {epoch + 1} ({step} steps): loss {np.mean(losses[-100:]):.3f}, dev CIDEr {score:.3f}, answers {right}\n  " + "\n  ".join(written), flush=True)
         torch.save({"prefix": prefix.state_dict(), "decoder": decoder.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1, "steps": step}, work / "decoder.pt")
         if share == 0:
             break
@@ -166,6 +169,11 @@ if __name__ == "__main__":
     parser.add_argument("work", type=Path)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=0)
-    parser.add_argument("--resume", action="store_true")
-    arguments = parser.parse_args()
-    train(arguments.data, arguments.work, arguments.epochs, arguments.minutes, arguments.resume)
+    parser.add_argument("--resume", action="store_true", help="go on from decoder.pt")
+    parser.add_argument("--photos", type=int, default=40, help="in a batch")
+    parser.add_argument("--captions", type=int, default=2, help="of each photo in an epoch")
+    parser.add_argument("--talks", type=int, default=1, help="questions or conversations of each photo in an epoch")
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--dropout", type=float, default=0.0)
+    given = parser.parse_args()
+    train(given.data, given.work, given.epochs, given.minutes, given.resume, given.photos, given.captions, given.talks, given.rate, given.dropout)

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from captions import bleu_score, cider_score
-from common import read_flickr, read_imagenet_samples, to_pixels, write_json
+from common import read_flickr, read_imagenet_samples, tidy, to_pixels, write_json
 from qa import test_rows
 from runtime import Starter
 
@@ -93,7 +93,7 @@ def evaluate(model, data, split):
             "class": recall(by_name, np.arange(len(samples)), (1, 5, 10)),
             "caption": (cider_score(written, [c for _, c in flickr]), *bleu_score(written, [c for _, c in flickr])[:4:3]),
             "same caption": 100 * (1 - len(set(written)) / len(written)), "unrelated": (float(unrelated.mean()), float(unrelated.std())),
-            "answers": answers, "samples": list(zip(names, written)), "rows": list(zip(rows, given))}
+            "answers": answers, "samples": [(n, t, cs[0]) for (n, cs), t in zip(flickr, written)], "rows": list(zip(rows, given))}
 
 
 def table(head, rows):
@@ -110,17 +110,17 @@ def card_block(scores):
     words = f"Greedy captions, five references: CIDEr {cider:.3f}, BLEU-1 {bleu1:.3f}, BLEU-4 {bleu4:.3f}; {scores['same caption']:.0f} in 100 repeat the caption of another photo."
     talk = table(["question", "asked", "right", "commonest answer alone", "right over shuffled photos"],
                  [[k, str(n), f"{r:.1f}", f"{b:.1f} ({c})", f"{s:.1f}"] for k, n, r, b, c, s in scores["answers"]])
-    return "\n\n".join([BEGIN, search, words, talk, END])
+    captions = table(["photo (the first ten of the split, not picked)", "written", "one person's caption"], [[n, t, tidy(c)] for n, t, c in scores["samples"][:10]])
+    chosen = random.Random(3).sample(scores["rows"], 15)
+    answers = table(["photo (drawn at random)", "question", "answered", "captions support"],
+                    [[r[0], r[2] + (" ... " + r[5] if r[5] else ""), a, (r[7] or r[4]).replace("|", ", ")] for r, a in chosen])
+    return "\n\n".join([BEGIN, search, words, talk, captions, answers, END])
 
 
 def main(data, work, folder, dev):
     scores = evaluate(Starter(folder), data, "dev" if dev else "test")
     block = card_block(scores)
     print(block)
-    for name, text in scores["samples"][:15]:
-        print(f"  {name}: {text}")
-    for row, answer in random.Random(3).sample(scores["rows"], 25):
-        print(f"  {row[0]} {row[2]} {row[5]} -> {answer} ({row[4] if row[1] != 'second turn' else row[7]})")
     print(Counter(answer for (row, answer) in scores["rows"]).most_common(12), scores["unrelated"])
     if dev:
         write_json(work / "relevance.json", {"mean": round(scores["unrelated"][0], 4), "std": round(scores["unrelated"][1], 4)})

@@ -1,6 +1,6 @@
 """Writes the model folder: ONNX files, tokenizers and model.json.
 
-python export.py DATA WORK MODEL_FOLDER [--weight 0.5]
+python export.py DATA WORK MODEL_FOLDER [--weight 0.36]
 
 Everything that is trained is read from WORK; a decoder that is not there yet is written untrained, with
 a warning, so that the app can be built against the shapes.
@@ -23,7 +23,7 @@ from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, causal_bias
 from networks import ImageHead, TextHead, mean_pool
 from shrink import shrink
 
-WEIGHT = 0.5
+WEIGHT = 0.36
 CONTEXT, MAX_TOKENS = 160, 64
 
 
@@ -119,9 +119,9 @@ def write_graphs(vision, text, decoder, folder):
             **{n: {0: "b", 2: "past"} for n in kv("past_key_values")}, **{n: {0: "b", 2: "past+t"} for n in kv("present")}}
     write_onnx(Step(decoder), (torch.zeros(2, 3, SIZES["width"]), torch.ones(2, 8, dtype=torch.long), torch.zeros(2, 3, dtype=torch.long), *past),
                folder / "decoder_model_merged.onnx", ["inputs_embeds", "attention_mask", "position_ids", *kv("past_key_values")], ["logits", *kv("present")], axes)
-    shrink(folder / "vision_model.onnx", lambda name, op: "float16" if op == "Conv" else "int8")
+    shrink(folder / "vision_model.onnx", lambda node: "float16" if node.op_type == "Conv" else "int8")
     for name in ("text_model", "embed_tokens", "decoder_model_merged"):
-        shrink(folder / f"{name}.onnx", lambda name, op: "int8")
+        shrink(folder / f"{name}.onnx", lambda node: "int8")
 
 
 def write_tokenizers(work, folder):

@@ -169,7 +169,7 @@ def yes_no(all_facts, rng):
         photos = rng.sample(photos, min(len(photos), len(without), 60 + len(photos) // 4))
         for index in photos:
             rows[index].append(("yes/no", ask(), "yes", ["yes"], thing))
-        for index in rng.choices(without, weight, k=len(photos)):
+        for index in rng.choices(without, weight, k=len(photos)) if without else []:
             rows[index].append(("yes/no", ask(), "no", ["no"], thing))
     common = [v for v, n in Counter(v for f in all_facts for v in f.verbs).most_common(60) if v not in NOT_ACTIVITIES and n > 8][:30]
     no_colour, no_act = Counter(), Counter()

@@ -1,7 +1,8 @@
 """Stores the large weights of an ONNX graph as int8 or float16, to be turned back into float32 when a session loads it.
 
-A weight becomes `Cast` (float16) or `Cast` and `Mul` by one scale a channel (int8). ONNX Runtime folds
-both at load, so the graph computes in float32 at full speed: only the file is small.
+A float16 weight is a `Cast`; an int8 weight is a `Cast`, a `Mul` by one scale for each run of 64 numbers along
+its inputs, and a `Reshape`. ONNX Runtime folds all of it at load, so the graph computes in float32 at full
+speed: only the file is small.
 """
 
 import numpy as np
@@ -9,58 +10,62 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SMALLEST = 2048
+RUNS = (64, 32, 16)
 
 
-def channel_axis(graph, name):
-    """Which axis of a weight has a scale of its own: the outputs of a layer, the rows of a table."""
+def input_axis(graph, name):
+    """Along which axis of a weight its inputs run (for a table: along the row); None where int8 is not for it."""
     for node in graph.node:
         if name in node.input:
             if node.op_type == "MatMul":
-                return -1
-            if node.op_type == "Gemm":
-                transposed = any(a.name == "transB" and a.i for a in node.attribute)
-                return 0 if transposed else 1
-            if node.op_type in ("Conv", "Gather"):
                 return 0
+            if node.op_type == "Gemm":
+                return 1 if any(a.name == "transB" and a.i for a in node.attribute) else 0
+            if node.op_type == "Gather":
+                return 1
     return None
 
 
 def to_int8(values, axis):
-    """Symmetric, with the scale of each channel chosen among a few for the least squared error."""
-    moved = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
-    top = np.maximum(np.abs(moved).max(1, keepdims=True), 1e-8)
+    """[a, b] -> whole numbers and float16 scales, both with the chosen axis cut into runs."""
+    length = values.shape[axis]
+    run = next((r for r in RUNS if length % r == 0), length)
+    cut = [length // run, run]
+    shape = [*values.shape[:axis], *cut, *values.shape[axis + 1:]]
+    blocks = values.reshape(shape)
+    top = np.maximum(np.abs(blocks).max(axis + 1, keepdims=True), 1e-6)
     best, best_error = None, None
-    for share in (1.0, 0.96, 0.92, 0.88, 0.84, 0.8):
-        scale = top * share / 127
-        error = ((np.clip(np.round(moved / scale), -127, 127) * scale - moved) ** 2).sum(1, keepdims=True)
+    for share in (1.0, 0.96, 0.92, 0.88, 0.84):
+        scale = (top * share / 127).astype(np.float16).astype(np.float32)
+        error = ((np.clip(np.round(blocks / scale), -127, 127) * scale - blocks) ** 2).sum(axis + 1, keepdims=True)
         if best is None:
             best, best_error = scale, error
         else:
             best, best_error = np.where(error < best_error, scale, best), np.minimum(error, best_error)
-    shape = [1] * values.ndim
-    shape[axis] = values.shape[axis]
-    scale = best.astype(np.float32).reshape(shape)
-    return np.clip(np.round(values / scale), -127, 127).astype(np.int8), scale
+    return np.clip(np.round(blocks / best), -127, 127).astype(np.int8), best.astype(np.float16)
 
 
 def shrink(path, choose):
-    """`choose(name, op)` -> "int8", "float16" or None for each large float32 weight of the graph at `path`."""
+    """`choose(node)` -> "int8", "float16" or None for each large float32 weight, by the node that uses it."""
     model = onnx.load(path)
     graph = model.graph
     kept, added = [], []
     for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        axis = channel_axis(graph, tensor.name)
-        op = next((n.op_type for n in graph.node if tensor.name in n.input), "")
-        kind = choose(tensor.name, op) if tensor.data_type == TensorProto.FLOAT and values.size >= SMALLEST else None
-        if kind == "int8" and axis is not None and values.ndim >= 2:
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        node = next((n for n in graph.node if name in n.input), None)
+        kind = choose(node) if node and tensor.data_type == TensorProto.FLOAT and values.size >= SMALLEST else None
+        axis = input_axis(graph, name) if values.ndim == 2 else None
+        if kind == "int8" and axis is not None:
             whole, scale = to_int8(values, axis)
-            kept += [numpy_helper.from_array(whole, tensor.name + "_int8"), numpy_helper.from_array(scale, tensor.name + "_scale")]
-            added += [helper.make_node("Cast", [tensor.name + "_int8"], [tensor.name + "_float"], to=TensorProto.FLOAT),
-                      helper.make_node("Mul", [tensor.name + "_float", tensor.name + "_scale"], [tensor.name])]
+            kept += [numpy_helper.from_array(whole, name + "_int8"), numpy_helper.from_array(scale, name + "_scale"),
+                     numpy_helper.from_array(np.array(values.shape, np.int64), name + "_shape")]
+            added += [helper.make_node("Cast", [name + "_int8"], [name + "_whole"], to=TensorProto.FLOAT),
+                      helper.make_node("Cast", [name + "_scale"], [name + "_step"], to=TensorProto.FLOAT),
+                      helper.make_node("Mul", [name + "_whole", name + "_step"], [name + "_runs"]),
+                      helper.make_node("Reshape", [name + "_runs", name + "_shape"], [name])]
         elif kind:
-            kept.append(numpy_helper.from_array(values.astype(np.float16), tensor.name + "_half"))
-            added.append(helper.make_node("Cast", [tensor.name + "_half"], [tensor.name], to=TensorProto.FLOAT))
+            kept.append(numpy_helper.from_array(values.astype(np.float16), name + "_half"))
+            added.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
         else:
             kept.append(tensor)
     nodes = [*added, *graph.node]

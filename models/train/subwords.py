@@ -18,9 +18,9 @@ def corpus(data):
     """Training captions, the sentences without photos, and questions made from both, in the form the decoder reads."""
     captions = [tidy(c) for _, cs in read_flickr(data)["train"] for c in cs]
     other = [tidy(line.split("\t")[1]) for line in (Path(data) / "coco-captions.tsv").read_text("utf-8").splitlines()[1:]]
-    rows = conversations.make(read_flickr(data)["train"], random.Random(SEED))
-    talk = [conversations.joined(pieces) for texts in rows for pieces in texts[5:]]
-    return [*captions, *other, *talk[::4]]
+    rows = conversations.make(read_flickr(data)["train"], random.Random(SEED), 0, 3)
+    talk = [conversations.joined(pieces) for texts in rows for pieces in texts]
+    return [*captions, *other, *talk[::3]]
 
 
 def main(data, work):
