@@ -22,7 +22,7 @@ describe('iris', { timeout: 240_000 }, () => {
     await place(photos, { 'notes.jpg': fixture('text.jpg'), 'cut.jpg': fixture('truncated.jpg') });
     await writeFile(Buffer.concat([Buffer.from(`${photos}/`), raw]), await readFile(fixture('gps.jpg')));
     first = await run(['index', photos]);
-  });
+  }, 300_000);
 
   it('index: tells exactly what became of every file, and fails if a photo could not be read', () => {
     expect(first.code).toBe(1);
