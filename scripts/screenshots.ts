@@ -1,4 +1,4 @@
-/** Takes the documentation's screenshots of the real engine over the sample photos: run `npm run screenshots`. */
+/** Takes the documentation's screenshots of the real engine over the sample photos: `npm run screenshots`, or `-- NAME…`. */
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,7 +58,7 @@ const shots: Shot[] = [
   {
     name: 'chinese-dark',
     context: { colorScheme: 'dark', locale: 'zh-CN' },
-    reach: (page) => talk(page, 'a rocket', 'What is this?'),
+    reach: (page) => search(page, 'snow on the mountains'),
   },
   { name: 'nothing-found', reach: async (page) => page.getByRole('searchbox').fill('zxqv') },
   { name: 'keys', reach: async (page) => page.getByRole('button', { name: 'All keys' }).click() },
@@ -70,7 +70,10 @@ const shots: Shot[] = [
   },
 ];
 
+const wanted = process.argv.slice(2);
+
 async function take(browser: Browser, engine: Engine, shot: Shot): Promise<void> {
+  if (wanted.length > 0 && !wanted.includes(shot.name)) return;
   const context = { viewport: { width: 1360, height: 850 }, deviceScaleFactor: 1, ...shot.context };
   const { page, watch, close } = await openPage(browser, engine, context);
   await page.locator('img.loaded, .first').first().waitFor();
