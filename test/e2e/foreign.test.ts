@@ -99,7 +99,7 @@ describe.skipIf(!hasChromium())('hostile words and sites', () => {
     ).toBe(0);
     expect(faults(watch)).toEqual([]);
     await close();
-  });
+  }, 240_000);
 
   test('the watch has teeth: an inline script is refused, and seen', async () => {
     const { page, watch, close } = await openPage(browser, fakeEngine());
