@@ -40,9 +40,10 @@ export function eventually<T>(read: () => T): ReturnType<typeof expect.poll<Awai
 export async function buildPage(): Promise<void> {
   const vite = new URL('../../node_modules/vite/bin/vite.js', import.meta.url).pathname;
   const cwd = new URL('../..', import.meta.url).pathname;
-  await promisify(execFile)(process.execPath, [vite, 'build', '--mode', 'page', '--logLevel', 'warn'], {
-    cwd,
-  });
+  // The test runner's own NODE_ENV would give a development build, which is not what ships.
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const build = [vite, 'build', '--mode', 'page', '--logLevel', 'warn'];
+  await promisify(execFile)(process.execPath, build, { cwd, env });
 }
 
 export function launch(more: readonly string[] = []): Promise<Browser> {
