@@ -9,7 +9,7 @@ const node: UserConfig = {
     emptyOutDir: true,
     ssr: true,
     target: 'node24',
-    rollupOptions: {
+    rolldownOptions: {
       input: { cli: 'src/main/cli.ts', child: 'src/main/compute/child.ts' },
       external: [/^[^./]/, ...builtinModules],
       output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' },
