@@ -85,11 +85,6 @@ export async function providers(): Promise<string[]> {
   return [...wanted.filter((name) => offered.has(name)), 'cpu'];
 }
 
-/** ONNX Runtime's version, for the doctor page. */
-export async function runtimeVersion(): Promise<string> {
-  return (await loadRuntime()).env.versions.common;
-}
-
 /**
  * Opens an ONNX file by its path, or a small graph by its bytes. Throws AppError('model') when it cannot be
  * opened or the provider is not there: some would otherwise fall back to the CPU with a console warning.

@@ -1,20 +1,15 @@
 /** What export needs: every captioned file, and which files export itself has written. */
 import path from 'node:path';
+import type { ExportRow } from '../lib/export-text.ts';
 import { display, joinBytes } from '../lib/paths.ts';
 import type { ReadDb, WriteDb } from './database.ts';
 
-export interface CaptionedFile {
-  absolute: Buffer;
+/** What is written of a file, and where it lies. */
+export interface CaptionedFile extends ExportRow {
   /** Below its root, raw bytes. */
   relative: Buffer;
   /** Folder under `--out` that mirrors the root: '' with one root, else the root's own name. */
   mirror: string;
-  caption: string;
-  source: 'person' | 'model';
-  model: string | null;
-  takenAt: string;
-  width: number;
-  height: number;
 }
 
 interface Row extends Omit<CaptionedFile, 'absolute' | 'relative' | 'mirror' | 'source'> {
