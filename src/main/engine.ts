@@ -141,6 +141,23 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         probe: (name) => lane<ProbeLane>('probe', [], cores, name),
       }),
     events: (_, signal) => jobs.events(signal),
+    // Being built: each of these is replaced by its service.
+    pause: unbuilt,
+    resume: unbuilt,
+    timeline: unbuilt,
+    facets: unbuilt,
+    places: unbuilt,
+    problems: unbuilt,
+    listFolder: unbuilt,
+    similar: unbuilt,
+    searches: unbuilt,
+    saveSearch: unbuilt,
+    removeSearch: unbuilt,
+    rate: unbuilt,
+    tag: unbuilt,
+    settings: unbuilt,
+    saveSettings: unbuilt,
+    picture: unbuilt,
     thumbnail: (photoId) => Promise.resolve(thumbnail(db, photoId)),
     async close() {
       await jobs.close();
@@ -149,6 +166,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
   };
 }
+
+const unbuilt = (): Promise<never> => Promise.reject(new AppError('internal', 'This is not built yet.'));
 
 function open({ library, access, holder }: EngineOptions): { db: ReadDb; writer: WriteDb | null } {
   if (access === 'read') {

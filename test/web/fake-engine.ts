@@ -13,6 +13,7 @@ import type {
   TextEntry,
 } from '../../src/shared/contract.ts';
 import { AppError, throwIfAborted } from '../../src/shared/errors.ts';
+import { fakeLibrary } from './fake-library.ts';
 import { colourOf, finishedJob, pick, runningJob, world, type FakeOptions } from './fake-world.ts';
 
 export interface FakeEngine extends Engine {
@@ -211,7 +212,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       find(args.id).chat = [];
       return Promise.resolve();
     },
-    export: () => Promise.resolve({ written: [], skipped: [], failed: [] }),
+    export: () => Promise.resolve({ written: [], skipped: [], failed: [], preview: null }),
     models: () => Promise.resolve([]),
     doctor: () => Promise.reject(new AppError('internal', 'The fake engine has no doctor.')),
     async *events(_args, signal) {
@@ -233,6 +234,10 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         listeners.delete(listener);
         aborted.push('events');
       }
+    },
+    ...fakeLibrary({ photos, jobs, note, find }),
+    picture(photoId) {
+      return this.thumbnail(photoId);
     },
     async thumbnail(photoId) {
       const photo = photos[photoId - 1];

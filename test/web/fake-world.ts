@@ -60,6 +60,7 @@ function summary(id: number, options: FakeOptions): PhotoSummary {
     colour: colourOf(id),
     caption: hostile ?? (failed || waiting ? null : `A ${pick(things, id)} ${pick(scenes, id * 3)}.`),
     state: failed ? 'failed' : waiting ? 'waiting' : 'ready',
+    rating: id % 5,
   };
 }
 
@@ -91,6 +92,7 @@ export function details(photo: PhotoSummary, options: FakeOptions): PhotoDetails
             longitude: 2.2945,
           }),
     },
+    tags: [],
     captions:
       caption === null
         ? []

@@ -58,6 +58,7 @@ const phases: Record<Job['phase'], string> = {
   scan: 'Looking',
   index: 'Reading',
   caption: 'Describing',
+  export: 'Writing',
   finished: 'Done',
 };
 

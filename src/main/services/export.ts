@@ -29,7 +29,7 @@ export async function exportCaptions(
   if (out === undefined)
     throw new AppError('bad-request', `A ${format} file needs a folder to go into: give --out DIR.`);
   const target = path.join(path.resolve(out), tableNames[format]);
-  const report: ExportReport = { written: [], skipped: [], failed: [] };
+  const report: ExportReport = { written: [], skipped: [], failed: [], preview: null };
   await mkdir(path.dirname(target), { recursive: true });
   await writeOurs(db, Buffer.from(target), table(format, files, path.dirname(target)), report);
   return report;
@@ -48,7 +48,7 @@ async function exportSidecars(
   out: string | undefined,
   signal?: AbortSignal,
 ): Promise<ExportReport> {
-  const report: ExportReport = { written: [], skipped: [], failed: [] };
+  const report: ExportReport = { written: [], skipped: [], failed: [], preview: null };
   const taken = stems(files);
   for (const file of files) {
     throwIfAborted(signal);

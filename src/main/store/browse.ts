@@ -41,7 +41,7 @@ export function folders(db: ReadDb): Folder[] {
   );
 }
 
-interface SummaryRow extends Omit<PhotoSummary, 'state' | 'caption'> {
+interface SummaryRow extends Omit<PhotoSummary, 'state' | 'caption' | 'rating'> {
   seen: number;
   /** 1 where every file that is there has a problem. */
   broken: number | null;
@@ -64,7 +64,7 @@ const summaryColumns = `
 function summary(row: SummaryRow): PhotoSummary {
   const { seen, broken, own, said, ...rest } = row;
   const state = broken === 1 ? 'failed' : seen ? 'ready' : 'waiting';
-  return { ...rest, caption: own ?? said, state };
+  return { ...rest, caption: own ?? said, state, rating: 0 };
 }
 
 export interface PageOf {
@@ -169,6 +169,7 @@ export function photoDetails(db: ReadDb, photoId: number): PhotoDetails | undefi
     ...row,
     files: fileRows(db, photoId).map(fileInfo),
     metadata: facts ? (JSON.parse(facts.json) as PhotoMetadata) : noMetadata,
+    tags: [],
     captions: captionLedger(db, photoId),
     chat: messages(db, photoId),
     reason: problem?.reason ?? null,

@@ -52,6 +52,7 @@ export const en: Messages = {
     scan: 'Looking for photos',
     index: 'Making searchable',
     caption: 'Writing captions',
+    export: 'Writing files',
     finished: 'Finishing',
     rate: (rate) => `${rate} photos/s`,
     left: (time) => `${time} left`,

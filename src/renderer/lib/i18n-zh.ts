@@ -48,6 +48,7 @@ export const zh: Messages = {
     scan: '正在查找照片',
     index: '正在建立搜索',
     caption: '正在撰写说明',
+    export: '正在写入文件',
     finished: '即将完成',
     rate: (rate) => `每秒 ${rate} 张`,
     left: (time) => `还需 ${time}`,

@@ -1,0 +1,265 @@
+/** The values that calls of the contract carry: plain, JSON-safe. */
+import type { Filter } from './contract.ts';
+
+export interface Root {
+  id: number;
+  path: string;
+  /** Unpadded base64 of the raw bytes, only where the path is not UTF-8. */
+  pathBytes?: string;
+  state: 'online' | 'offline';
+  photos: number;
+}
+
+export interface Folder {
+  root: number;
+  /** Relative to the root, '' for the root itself, '/' between parts. */
+  folder: string;
+  photos: number;
+}
+
+export interface LibraryStatus {
+  library: string;
+  photos: number;
+  searchable: number;
+  captioned: number;
+  failed: number;
+  roots: Root[];
+  model: { id: string; name: string } | null;
+  /** False where another process holds the library and this one only reads. */
+  writable: boolean;
+  /** A reason why something is missing (a model, a writer), for the page to show. */
+  notice: string | null;
+}
+
+export interface PhotoSummary {
+  id: number;
+  name: string;
+  /** Upright size in pixels; 0 until the photo has been decoded. */
+  width: number;
+  height: number;
+  /** Wall-clock time as the camera wrote it, `YYYY-MM-DDTHH:MM:SS`, or the file's time. */
+  takenAt: string;
+  /** Mean colour `#rrggbb`, shown until the thumbnail is there. */
+  colour: string;
+  caption: string | null;
+  /** `waiting` is browsable by name only; `failed` carries its reason in the details. */
+  state: 'ready' | 'waiting' | 'failed';
+  /** Stars: a person's, else the file's own, else 0. */
+  rating: number;
+}
+
+export interface FileInfo {
+  path: string;
+  pathBytes?: string;
+  bytes: number;
+  modifiedAt: string;
+  present: boolean;
+}
+
+export interface PhotoMetadata {
+  format: string | null;
+  /** UTC offset such as `+02:00` where the camera wrote one. */
+  offset: string | null;
+  camera: string | null;
+  lens: string | null;
+  latitude: number | null;
+  longitude: number | null;
+  /** EXIF orientation 1 to 8 as stored; the thumbnail is upright already. */
+  orientation: number;
+  exposure: string | null;
+  aperture: number | null;
+  iso: number | null;
+  focalLength: number | null;
+  rating: number | null;
+}
+
+/** One entry of the ledger of texts about a photo. A person's entries are never replaced. */
+export interface TextEntry {
+  text: string;
+  source: 'person' | 'model';
+  model: string | null;
+  prompt: string | null;
+  createdAt: string;
+}
+
+export interface ChatMessage {
+  role: 'user' | 'assistant';
+  text: string;
+  model: string | null;
+  /** For an assistant's message: the exact text that went to the model beside the picture. */
+  sent: string | null;
+  createdAt: string;
+}
+
+export interface PhotoDetails extends PhotoSummary {
+  files: FileInfo[];
+  metadata: PhotoMetadata;
+  tags: string[];
+  captions: TextEntry[];
+  chat: ChatMessage[];
+  reason: string | null;
+}
+
+export interface Why {
+  kind: 'looks' | 'caption' | 'name' | 'chat';
+  /** The similarity for `looks`, else the words that matched. */
+  detail: string;
+}
+
+export interface SearchHit {
+  photo: PhotoSummary;
+  path: string;
+  pathBytes?: string;
+  score: number;
+  why: Why[];
+  /** Above the divider between likely and weaker matches. */
+  likely: boolean;
+}
+
+export interface SearchAnswer {
+  query: string;
+  hits: SearchHit[];
+  /** Photos that could be found by what they show, and those still waiting for it. */
+  searchable: number;
+  waiting: number;
+}
+
+export interface CaptionAnswer {
+  path: string;
+  pathBytes?: string;
+  caption: string;
+  model: string;
+}
+
+export interface AskAnswer {
+  path: string;
+  pathBytes?: string;
+  question: string;
+  answer: string;
+  model: string;
+  /** Geometric mean of the token probabilities, 0 to 1, as the model itself gives them. */
+  confidence: number;
+}
+
+export type ChatEvent =
+  { type: 'delta'; text: string } | { type: 'done'; message: ChatMessage; droppedTurns: number };
+
+export interface FileReason {
+  path: string;
+  pathBytes?: string;
+  reason: string;
+}
+
+export interface IndexReport {
+  photos: number;
+  indexed: number;
+  unchanged: number;
+  skipped: FileReason[];
+  failed: FileReason[];
+  seconds: number;
+}
+
+export interface Job {
+  id: number;
+  kind: 'index' | 'export';
+  state: 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
+  phase: 'scan' | 'index' | 'caption' | 'export' | 'finished';
+  done: number;
+  total: number;
+  /** Items a second over the last ten seconds; 0 until known. */
+  rate: number;
+  /** Seconds left by that rate; null until known. */
+  secondsLeft: number | null;
+  report: IndexReport | null;
+  error: string | null;
+}
+
+export interface ExportReport {
+  written: string[];
+  skipped: FileReason[];
+  failed: FileReason[];
+  /** For a dry run: the beginning of the first file, at most 4,000 characters. */
+  preview: string | null;
+}
+
+export interface ModelInfo {
+  id: string;
+  version: string;
+  name: string;
+  summary: string;
+  license: string;
+  bytes: number;
+  memoryMb: number;
+  can: ('search' | 'caption' | 'ask' | 'chat')[];
+  state: 'ready' | 'damaged';
+  reason: string | null;
+}
+
+export interface Doctor {
+  versions: Record<string, string>;
+  library: { path: string; schema: number; integrity: string; bytes: Record<string, number> };
+  counts: { photos: number; searchable: number; captioned: number; failed: number };
+  /** Each provider that was tried, with its timed proof. */
+  providers: {
+    name: string;
+    used: boolean;
+    imagesPerSecond: number | null;
+    /** Cosine of its embeddings with the CPU's. */
+    cosine: number | null;
+    reason: string | null;
+  }[];
+  models: ModelInfo[];
+  connections: string;
+  ok: boolean;
+}
+
+export type LibraryEvent = { type: 'job'; job: Job } | { type: 'photos'; count: number };
+
+export interface Day {
+  /** `YYYY-MM-DD` as the camera wrote it; '' for photos without a date. */
+  day: string;
+  photos: number;
+}
+
+/** A value that photos share, and how many do, commonest first. */
+export interface Facet {
+  value: string;
+  photos: number;
+}
+
+export interface Facets {
+  years: Facet[];
+  cameras: Facet[];
+  formats: Facet[];
+  tags: Facet[];
+  /** Photos with at least so many stars, by stars 1 to 5. */
+  ratings: number[];
+  located: number;
+  captioned: number;
+}
+
+export interface Place {
+  id: number;
+  latitude: number;
+  longitude: number;
+}
+
+export interface Problem extends FileReason {
+  kind: 'skipped' | 'failed';
+}
+
+export interface FolderListing {
+  path: string;
+  /** Null at the home folder, above which nothing is shown. */
+  parent: string | null;
+  folders: { name: string; path: string }[];
+  /** Photos by name directly inside. */
+  photos: number;
+}
+
+export interface SavedSearch {
+  id: number;
+  name: string;
+  query: string;
+  filter: Filter;
+}

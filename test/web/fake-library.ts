@@ -1,0 +1,124 @@
+/** The fake engine's answers about its library: timeline, facets, places, tags, saved searches, settings. */
+import type { Engine, Job, PhotoDetails, SavedSearch, Settings } from '../../src/shared/contract.ts';
+
+export interface FakeLibrary {
+  photos: PhotoDetails[];
+  jobs: Job[];
+  note: (method: string, args: object) => void;
+  find: (id: number) => PhotoDetails;
+}
+
+export type LibraryPart = Pick<
+  Engine,
+  | 'pause'
+  | 'resume'
+  | 'timeline'
+  | 'facets'
+  | 'places'
+  | 'problems'
+  | 'listFolder'
+  | 'similar'
+  | 'searches'
+  | 'saveSearch'
+  | 'removeSearch'
+  | 'rate'
+  | 'tag'
+  | 'settings'
+  | 'saveSettings'
+>;
+
+export function fakeLibrary({ photos, jobs, note, find }: FakeLibrary): LibraryPart {
+  const saved: SavedSearch[] = [];
+  const settings: Settings = {};
+  return {
+    pause(args) {
+      note('pause', args);
+      return Promise.resolve();
+    },
+    resume(args) {
+      note('resume', args);
+      return Promise.resolve();
+    },
+    timeline() {
+      const days = new Map<string, number>();
+      for (const { takenAt } of photos)
+        days.set(takenAt.slice(0, 10), (days.get(takenAt.slice(0, 10)) ?? 0) + 1);
+      return Promise.resolve(
+        [...days].map(([day, count]) => ({ day, photos: count })).sort((a, b) => (a.day < b.day ? 1 : -1)),
+      );
+    },
+    facets: () =>
+      Promise.resolve({
+        years: [{ value: '2024', photos: photos.length }],
+        cameras: [{ value: 'FUJIFILM X-T30 II', photos: Math.floor((photos.length * 2) / 3) }],
+        formats: [{ value: 'jpeg', photos: photos.length }],
+        tags: [{ value: 'family', photos: 3 }],
+        ratings: [1, 2, 3, 4, 5].map((stars) => photos.filter((photo) => photo.rating >= stars).length),
+        located: Math.floor((photos.length * 2) / 3),
+        captioned: photos.filter((photo) => photo.caption !== null).length,
+      }),
+    places: () =>
+      Promise.resolve(
+        photos.flatMap(({ id, metadata: { latitude, longitude } }) =>
+          latitude !== null && longitude !== null ? [{ id, latitude, longitude }] : [],
+        ),
+      ),
+    problems: () =>
+      Promise.resolve({
+        total: jobs[0]?.report?.failed.length ?? 0,
+        problems: (jobs[0]?.report?.failed ?? []).map((entry) => ({ ...entry, kind: 'failed' as const })),
+      }),
+    listFolder: ({ path = '/home/you' }) =>
+      Promise.resolve({
+        path,
+        parent: path === '/home/you' ? null : '/home/you',
+        folders: ['Pictures', 'Downloads'].map((name) => ({ name, path: `${path}/${name}` })),
+        photos: 12,
+      }),
+    similar: () =>
+      Promise.resolve({
+        query: '',
+        hits: photos.slice(0, 24).map((photo, at) => ({
+          photo,
+          path: photo.files[0]?.path ?? '',
+          score: 1 - at / 30,
+          why: [{ kind: 'looks' as const, detail: (1 - at / 30).toFixed(2) }],
+          likely: at < 12,
+        })),
+        searchable: photos.length,
+        waiting: 0,
+      }),
+    searches: () => Promise.resolve([...saved]),
+    saveSearch(args) {
+      note('saveSearch', args);
+      const search = { id: saved.length + 1, ...args };
+      saved.push(search);
+      return Promise.resolve(search);
+    },
+    removeSearch(args) {
+      note('removeSearch', args);
+      saved.splice(
+        saved.findIndex((search) => search.id === args.id),
+        1,
+      );
+      return Promise.resolve();
+    },
+    rate(args) {
+      note('rate', args);
+      for (const id of args.ids) find(id).rating = args.rating;
+      return Promise.resolve();
+    },
+    tag(args) {
+      note('tag', args);
+      for (const photo of args.ids.map(find))
+        photo.tags = [...new Set([...photo.tags, ...args.add])].filter((tag) => !args.remove.includes(tag));
+      return Promise.resolve();
+    },
+    settings: () => Promise.resolve({ ...settings }),
+    saveSettings(args) {
+      note('saveSettings', args);
+      settings[args.key] = args.value;
+      return Promise.resolve();
+    },
+  };
+}
