@@ -57,6 +57,29 @@ export const libraryMigrations: readonly string[] = [
      path BLOB PRIMARY KEY,
      hash BLOB NOT NULL
    ) STRICT;`,
+  `CREATE TABLE main.rating (            -- a person's stars; 0 says "none", also where the file carries some
+     photo_id INTEGER PRIMARY KEY REFERENCES photo (id),
+     stars INTEGER NOT NULL CHECK (stars BETWEEN 0 AND 5)
+   ) STRICT;
+   CREATE TABLE main.tag (
+     photo_id INTEGER NOT NULL REFERENCES photo (id),
+     name TEXT NOT NULL COLLATE NOCASE,
+     PRIMARY KEY (photo_id, name)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX main.tag_name ON tag (name, photo_id);
+   CREATE TABLE main.search (            -- searches a person saved
+     id INTEGER PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     query TEXT NOT NULL,
+     filter TEXT NOT NULL                -- the contract's Filter
+   ) STRICT;
+   CREATE TABLE main.setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+   CREATE INDEX main.file_shown ON file (photo_id, root_id, folder)
+     WHERE present = 1 AND photo_id IS NOT NULL;
+   CREATE INDEX main.file_folder ON file (root_id, folder, photo_id)
+     WHERE present = 1 AND photo_id IS NOT NULL;
+   CREATE INDEX main.file_name ON file (name COLLATE NOCASE, photo_id)
+     WHERE present = 1 AND photo_id IS NOT NULL;`,
 ];
 
 /** `cache.db`: everything that can be computed again from the photos. */
@@ -106,6 +129,25 @@ export const cacheMigrations: readonly string[] = [
    CREATE VIRTUAL TABLE cache.words USING fts5 (
      caption, name, chat, tokenize = 'porter unicode61 remove_diacritics 2'
    );                                    -- rowid is the photo's id`,
+  // What photos are filtered and sorted by, in one index that answers without reading the rows.
+  `ALTER TABLE cache.metadata ADD COLUMN camera TEXT;
+   ALTER TABLE cache.metadata ADD COLUMN format TEXT;
+   ALTER TABLE cache.metadata ADD COLUMN latitude REAL;
+   ALTER TABLE cache.metadata ADD COLUMN longitude REAL;
+   ALTER TABLE cache.metadata ADD COLUMN stars INTEGER NOT NULL DEFAULT 0;      -- a person's, else the file's
+   ALTER TABLE cache.metadata ADD COLUMN captioned INTEGER NOT NULL DEFAULT 0;  -- by a person or a model
+   UPDATE cache.metadata SET
+     camera = json ->> '$.camera', format = json ->> '$.format',
+     latitude = json ->> '$.latitude', longitude = json ->> '$.longitude',
+     stars = coalesce((SELECT r.stars FROM main.rating r WHERE r.photo_id = metadata.photo_id),
+                      min(5, max(0, json ->> '$.rating')), 0),
+     captioned = EXISTS (SELECT 1 FROM cache.caption c WHERE c.photo_id = metadata.photo_id)
+       OR coalesce((SELECT t.text FROM main.text t WHERE t.photo_id = metadata.photo_id
+                    AND t.kind = 'caption' ORDER BY t.id DESC LIMIT 1), '') <> '';
+   DROP INDEX cache.metadata_taken;
+   CREATE INDEX cache.metadata_browse ON metadata
+     (taken_at DESC, photo_id DESC, camera, format, latitude, longitude, stars, captioned);
+   CREATE INDEX cache.metadata_stars ON metadata (stars DESC, taken_at DESC, photo_id DESC);`,
 ];
 
 /** The schema of one database; throws for one that these steps do not reach. */

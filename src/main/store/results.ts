@@ -17,16 +17,29 @@ export interface ModelResults {
   prefix: Uint8Array | null;
 }
 
+/** Writes what was read of a photo; a person's stars go before those the file carries. */
 export function saveFacts(db: WriteDb, photoId: number, facts: PhotoFacts): void {
+  const { metadata } = facts;
   db.run(
-    `INSERT OR REPLACE INTO cache.metadata (photo_id, width, height, colour, taken_at, json)
-     VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO cache.metadata
+       (photo_id, width, height, colour, taken_at, json, camera, format, latitude, longitude, stars)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+       coalesce((SELECT stars FROM rating WHERE photo_id = ?1), min(5, max(0, ?11))))
+     ON CONFLICT (photo_id) DO UPDATE SET width = excluded.width, height = excluded.height,
+       colour = excluded.colour, taken_at = excluded.taken_at, json = excluded.json,
+       camera = excluded.camera, format = excluded.format, latitude = excluded.latitude,
+       longitude = excluded.longitude, stars = excluded.stars`,
     photoId,
     facts.width,
     facts.height,
     facts.colour,
     facts.takenAt,
-    JSON.stringify(facts.metadata),
+    JSON.stringify(metadata),
+    metadata.camera,
+    metadata.format,
+    metadata.latitude,
+    metadata.longitude,
+    metadata.rating ?? 0,
   );
 }
 

@@ -79,9 +79,17 @@ function requirePhoto(db: ReadDb, photoId: number): void {
     throw new AppError('not-found', `There is no photo ${photoId} in the library.`);
 }
 
-/** Writes a photo's row of the full-text index anew from its captions, names and chat. */
+/** Tags of a photo, in the order of the alphabet. */
+export function tagsOf(db: ReadDb, photoId: number): string[] {
+  const rows = db.all<{ name: string }>('SELECT name FROM tag WHERE photo_id = ? ORDER BY name', photoId);
+  return rows.map((row) => row.name);
+}
+
+/** Writes a photo's row of the full-text index anew from its captions, tags, names and chat. */
 export function indexWords(db: WriteDb, photoId: number): void {
-  const captions = captionLedger(db, photoId).map((entry) => entry.text);
+  noteCaptioned(db, photoId);
+  // Tags are found as captions are: both say what is in the photo.
+  const captions = [...captionLedger(db, photoId).map((entry) => entry.text), ...tagsOf(db, photoId)];
   const names = db.all<{ name: string; folder: string }>(
     'SELECT name, folder FROM file WHERE photo_id = ? AND present = 1',
     photoId,
@@ -94,6 +102,18 @@ export function indexWords(db: WriteDb, photoId: number): void {
     captions.join('\n'),
     names.map((file) => separated(`${file.folder}/${file.name}`)).join('\n'),
     chat.join('\n'),
+  );
+}
+
+/** Whether the photo shows a caption, kept beside what photos are filtered by. */
+function noteCaptioned(db: WriteDb, photoId: number): void {
+  db.run(
+    `UPDATE cache.metadata SET captioned =
+       EXISTS (SELECT 1 FROM cache.caption c WHERE c.photo_id = ?1)
+       OR coalesce((SELECT t.text FROM text t WHERE t.photo_id = ?1 AND t.kind = 'caption'
+                    ORDER BY t.id DESC LIMIT 1), '') <> ''
+     WHERE photo_id = ?1`,
+    photoId,
   );
 }
 
