@@ -115,6 +115,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     jobs: () => Promise.resolve(jobs.list()),
     cancel: async ({ job }) => jobs.cancel(job),
+    pause: async ({ job }) => jobs.pause(job),
+    resume: async ({ job }) => jobs.resume(job),
     photos: (page) => Promise.resolve(photosPage(db, page)),
     folders: () => Promise.resolve(folders(db)),
     photo({ id }) {
@@ -142,8 +144,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       }),
     events: (_, signal) => jobs.events(signal),
     // Being built: each of these is replaced by its service.
-    pause: unbuilt,
-    resume: unbuilt,
     timeline: unbuilt,
     facets: unbuilt,
     places: unbuilt,

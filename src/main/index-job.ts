@@ -31,6 +31,7 @@ export async function runIndex(job: IndexJob, progress: Progress, signal: AbortS
   const phase = {
     total: (count: number): void => progress.phase('index', count),
     done: (count: number): void => progress.done(count),
+    pass: () => progress.pass(),
   };
   const indexed = await indexPending(deps, rootIds, phase, signal);
   if (scanned.some((result) => result.presenceChanged))
@@ -52,9 +53,13 @@ async function scanAll(job: IndexJob, progress: Progress, signal: AbortSignal): 
       });
       continue;
     }
-    let seen = 0;
-    results.push(await scan(job.db, target, (count) => progress.done(before + (seen = count)), signal));
-    before += seen;
+    let seen = before;
+    const onFiles = async (count: number): Promise<void> => {
+      progress.done((seen = before + count));
+      await progress.pass();
+    };
+    results.push(await scan(job.db, target, onFiles, signal));
+    before = seen;
   }
   return results;
 }
@@ -65,11 +70,7 @@ async function writeCaptions(job: IndexJob, progress: Progress, signal: AbortSig
   const waiting = countUncaptioned(db, model.info.version);
   if (waiting === 0) return;
   progress.phase('caption', waiting);
-  await captionPending(
-    { db, index, generate, model: model.info.version },
-    (count) => progress.done(count),
-    signal,
-  );
+  await captionPending({ db, index, generate, model: model.info.version }, progress, signal);
 }
 
 function report(

@@ -61,7 +61,7 @@ export async function withEngine<T>(
 export async function finished(api: Api, id: number): Promise<Job> {
   for (;;) {
     const job = (await api.jobs({})).find((entry) => entry.id === id);
-    if (job && job.state !== 'running') return job;
+    if (job?.phase === 'finished') return job;
     await delay(30);
   }
 }

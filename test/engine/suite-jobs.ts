@@ -1,12 +1,15 @@
 /** Jobs: one at a time, told as it goes, cancelled and resumed; and folders that come and go. */
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import type { LibraryEvent } from '../../src/shared/contract.ts';
+import type { Job, LibraryEvent } from '../../src/shared/contract.ts';
 import { allPhotos, embeddings, finished, indexed } from './helpers.ts';
 import { makePhotos } from './make-photos.ts';
 import { fileCount, photoCount, type World } from './suite.ts';
 
 const added = 48;
+/** Over the three batches that are under way when a job is held. */
+const more = 64;
 
 export function jobs(world: () => World): void {
   it('finds everything unchanged the second time, and computes nothing', async () => {
@@ -52,10 +55,29 @@ export function jobs(world: () => World): void {
     expect(new Set(after.map((row) => row.photoId)).size).toBe(after.length);
   });
 
+  it('holds while it is paused, and goes on to the end', async () => {
+    const { api, library, outside } = world();
+    const folder = path.join(outside, 'many');
+    await makePhotos(folder, more, added);
+    const before = embeddings(library).length;
+    const { id } = await api.index({ folders: [folder], captions: false });
+    await api.pause({ job: id });
+    const job = async (): Promise<Job | undefined> => (await api.jobs({})).find((entry) => entry.id === id);
+    expect(await job()).toMatchObject({ state: 'paused', rate: 0, secondsLeft: null });
+    await delay(2000);
+    expect(await job()).toMatchObject({ state: 'paused' });
+    expect(embeddings(library).length).toBeLessThan(before + more);
+    await api.resume({ job: id });
+    await expect(finished(api, id)).resolves.toMatchObject({ state: 'done', report: { indexed: more } });
+    await expect(api.pause({ job: id })).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   it('lists its jobs with their reports', async () => {
     const list = await world().api.jobs({});
     expect(list.length).toBeGreaterThanOrEqual(3);
-    for (const job of list) expect(job).toMatchObject({ kind: 'index', phase: 'finished', error: null });
+    for (const job of list) expect(job).toMatchObject({ phase: 'finished', error: null });
+    for (const job of list.filter(({ kind, state }) => kind === 'index' && state === 'done'))
+      expect(job.report).not.toBeNull();
   });
 
   it('forgets a removed folder everywhere, but not the photos of the others', async () => {
@@ -64,7 +86,7 @@ export function jobs(world: () => World): void {
     expect(before.some((hit) => hit.path.startsWith(outside))).toBe(true);
     const { roots } = await api.status({});
     const many = roots.find((root) => root.path === path.join(outside, 'many'));
-    expect(many?.photos).toBe(added);
+    expect(many?.photos).toBe(added + more);
     await api.removeFolder({ id: many?.id ?? 0 });
     expect(await allPhotos(api)).toHaveLength(photoCount);
     expect((await api.status({})).roots).toHaveLength(1);

@@ -24,7 +24,7 @@ export async function indexFolders(
     for await (const event of events) {
       if (event.type !== 'job' || event.job.id !== started.id) continue;
       line.show(event.job);
-      if (event.job.state !== 'running') return event.job;
+      if (event.job.phase === 'finished') return event.job;
     }
   } finally {
     process.removeListener('SIGINT', cancel);

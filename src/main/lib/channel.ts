@@ -70,3 +70,26 @@ export function limiter(width: number): <T>(task: () => Promise<T>) => Promise<T
     }
   };
 }
+
+/** A gate between two steps of long work: while it is shut, what comes to it waits. */
+export class Gate {
+  #shut: Promise<void> | undefined;
+  #release: () => void = () => undefined;
+
+  get isShut(): boolean {
+    return this.#shut !== undefined;
+  }
+
+  shut(): void {
+    this.#shut ??= new Promise((resolve) => (this.#release = resolve));
+  }
+
+  open(): void {
+    this.#shut = undefined;
+    this.#release();
+  }
+
+  async pass(): Promise<void> {
+    while (this.#shut) await this.#shut; // shut again at once, it holds still
+  }
+}

@@ -20,21 +20,29 @@ export interface CaptionDeps {
   model: string;
 }
 
+export interface CaptionProgress {
+  done(count: number): void;
+  /** Holds while the job is paused. */
+  pass(): Promise<void>;
+}
+
 /** Captions what has none; a photo on which the model fails is passed over until the next run. */
 export async function captionPending(
   deps: CaptionDeps,
-  onDone: (count: number) => void,
+  progress: CaptionProgress,
   signal: AbortSignal,
 ): Promise<void> {
   let after = 0;
   let done = 0;
-  while (!signal.aborted) {
+  for (;;) {
+    await progress.pass();
+    if (signal.aborted) return;
     const batch = uncaptioned(deps.db, deps.model, after, batchSize);
     const last = batch.at(-1);
     if (!last) return;
     await captionBatch(deps, batch, signal);
     after = last.photoId;
-    onDone((done += batch.length));
+    progress.done((done += batch.length));
   }
 }
 

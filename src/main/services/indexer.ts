@@ -15,18 +15,13 @@ import {
   clearInFlight,
   countDeath,
   inFlight,
-  jpegSibling,
   markInFlight,
   noteProblem,
   pendingFiles,
-  photoOfHash,
   restamp,
-  settleFile,
   type PendingFile,
 } from '../store/files.ts';
-import { hasModelResults } from '../store/results.ts';
-import { indexWords } from '../store/texts.ts';
-import { savePhoto } from '../store/save-photo.ts';
+import { adoptFile, knownPixels, savePhoto } from '../store/save-photo.ts';
 import { Watchdog } from '../lib/watchdog.ts';
 
 const batchSize = 16;
@@ -47,6 +42,8 @@ export interface IndexerDeps {
 export interface IndexProgress {
   total(count: number): void;
   done(count: number): void;
+  /** Holds while the job is paused. */
+  pass(): Promise<void>;
 }
 
 export interface IndexOutcome {
@@ -141,6 +138,7 @@ class IndexRun {
 
   /** False when the lane died: what was not settled is put into `again`. */
   async #tryBatch(batch: PendingFile[], again?: PendingFile[]): Promise<boolean> {
+    await this.#progress.pass();
     if (this.#cancelled()) return true;
     const { db } = this.#deps;
     const ids = batch.map((file) => file.id);
@@ -163,6 +161,7 @@ class IndexRun {
   }
 
   async #readBatch(batch: PendingFile[]): Promise<void> {
+    const { db, model } = this.#deps;
     const lane = await this.#deps.lane.get();
     const files = new Map(batch.map((file) => [file.id, file]));
     const toSee: PhotoToSee[] = [];
@@ -171,15 +170,13 @@ class IndexRun {
       const file = files.get(found.id);
       if (!file) continue;
       if (found.kind !== 'photo') this.#problem(file, found.kind, found.reason);
-      else if (!this.#adopt(file, found.hash)) {
+      else if (adoptFile(db, file, found.hash, model)) this.#settle(file, true);
+      else {
         hashes.set(file.id, found.hash);
-        toSee.push({ ...toRead(file), knownPixels: this.#knownPixels(file) });
+        toSee.push({ ...toRead(file), knownPixels: knownPixels(db, file, model) });
       }
     }
-    for await (const event of lane.process(
-      { files: toSee, model: this.#deps.model !== null },
-      this.#signal,
-    )) {
+    for await (const event of lane.process({ files: toSee, model: model !== null }, this.#signal)) {
       if (event.kind === 'photos') this.#save(event.photos, files, hashes);
       else if (event.kind === 'model') this.#watchdog.hold(event.running);
       else if (event.kind === 'started') this.#watchdog.begin(event.id);
@@ -189,26 +186,6 @@ class IndexRun {
         if (event.kind === 'failed' && file) this.#problem(file, 'failed', event.reason);
       }
     }
-  }
-
-  /** A copy, a moved file or a RAW beside its JPEG is a file of a photo that is known: nothing to compute. */
-  #adopt(file: PendingFile, hash: Uint8Array): boolean {
-    const { db, model } = this.#deps;
-    const photoId = photoOfHash(db, hash) ?? (isRawName(file.name) ? jpegSibling(db, file.id) : undefined);
-    if (photoId === undefined || (model !== null && !hasModelResults(db, photoId, model))) return false;
-    db.transaction(() => {
-      settleFile(db, file.id, hash, photoId);
-      indexWords(db, photoId);
-    });
-    this.#settle(file, true);
-    return true;
-  }
-
-  /** Known pixels spare the model only where its results for them are there. */
-  #knownPixels(file: PendingFile): Uint8Array | null {
-    const { db, model } = this.#deps;
-    const computed = file.photoId !== null && (model === null || hasModelResults(db, file.photoId, model));
-    return computed ? file.pixelHash : null;
   }
 
   #save(photos: SeenPhoto[], files: Map<number, PendingFile>, hashes: Map<number, Uint8Array>): void {

@@ -1,7 +1,7 @@
-/** Long work: progress with rate and time left, cancelling, and news for everyone who listens. */
+/** Long work: progress with rate and time left, holding and cancelling it, and news for everyone who listens. */
 import type { IndexReport, Job, LibraryEvent } from '../../shared/contract.ts';
-import { AppError, reasonOf } from '../../shared/errors.ts';
-import { Channel } from '../lib/channel.ts';
+import { AppError, reasonOf, throwIfAborted } from '../../shared/errors.ts';
+import { Channel, Gate } from '../lib/channel.ts';
 import { Rate } from '../lib/progress.ts';
 
 const newsMs = 200;
@@ -10,14 +10,28 @@ const remembered = 20;
 export interface Progress {
   phase(phase: Job['phase'], total: number): void;
   done(count: number): void;
+  /** To be awaited between two steps: returns at once, or when a job that was paused goes on or is cancelled. */
+  pass(): Promise<void>;
 }
+
+export type Work<T> = (progress: Progress, signal: AbortSignal) => Promise<T>;
 
 interface Running {
   job: Job;
   controller: AbortController;
-  finished: Promise<void>;
+  gate: Gate;
+  /** Of the present phase since its start, or since it was resumed. */
+  rate: Rate;
+  toldAt: number;
+  finished: Promise<unknown>;
 }
 
+const busy = {
+  index: 'Iris is indexing already. Wait for it, or cancel it.',
+  export: 'Iris is exporting already. Wait for it, or cancel it.',
+};
+
+/** One job of each kind at a time. */
 export class Jobs {
   readonly #running = new Map<number, Running>();
   readonly #listeners = new Set<Channel<LibraryEvent>>();
@@ -30,75 +44,116 @@ export class Jobs {
     }));
   }
 
-  /** Starts work that reports through `Progress`; one job at a time, since one writer does them all. */
-  start(run: (progress: Progress, signal: AbortSignal) => Promise<IndexReport>): Job {
-    if (this.#running.size > 0)
-      throw new AppError('busy', 'Iris is indexing already. Wait for it, or cancel it.');
-    const controller = new AbortController();
-    const job: Job = {
-      id: this.#nextId++,
-      kind: 'index',
-      state: 'running',
-      phase: 'scan',
-      done: 0,
-      total: 0,
-      rate: 0,
-      secondsLeft: null,
-      report: null,
-      error: null,
-    };
-    const finished = this.#follow(job, run, controller.signal);
-    this.#running.set(job.id, { job, controller, finished });
-    return { ...job };
+  /** Starts indexing and returns at once; the report becomes the job's. */
+  start(work: Work<IndexReport>): Job {
+    const entry = this.#begin('index');
+    const job = { ...entry.job };
+    entry.finished = this.#run(entry, async (progress, signal) => {
+      await Promise.resolve(); // the caller gets the job before its first news
+      entry.job.report = await work(progress, signal);
+    }).catch(() => undefined); // told in the job
+    return job;
   }
 
-  async #follow(
-    job: Job,
-    run: (progress: Progress, signal: AbortSignal) => Promise<IndexReport>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await Promise.resolve(); // the caller gets the job before its first news
+  /** Does a call's work as a job; its result is the call's, and the call's own signal cancels it too. */
+  async attend<T>(kind: Job['kind'], work: Work<T>, signal?: AbortSignal): Promise<T> {
+    throwIfAborted(signal);
+    const entry = this.#begin(kind);
+    const stop = (): void => abort(entry);
+    signal?.addEventListener('abort', stop, { once: true });
+    const result = this.#run(entry, work);
+    entry.finished = result.catch(() => undefined);
+    return await result.finally(() => signal?.removeEventListener('abort', stop));
+  }
+
+  #begin(kind: Job['kind']): Running {
+    if ([...this.#running.values()].some((entry) => entry.job.kind === kind))
+      throw new AppError('busy', busy[kind]);
+    const entry: Running = {
+      job: newJob(this.#nextId++, kind),
+      controller: new AbortController(),
+      gate: new Gate(),
+      rate: new Rate(),
+      toldAt: 0,
+      finished: Promise.resolve(),
+    };
+    this.#running.set(entry.job.id, entry);
+    return entry;
+  }
+
+  async #run<T>(entry: Running, work: Work<T>): Promise<T> {
+    const { job, controller } = entry;
+    const cancelled = (): boolean => controller.signal.aborted;
     try {
-      job.report = await run(this.#progressOf(job), signal);
-      job.state = signal.aborted ? 'cancelled' : 'done';
+      const result = await work(this.#progressOf(entry), controller.signal);
+      job.state = cancelled() ? 'cancelled' : 'done';
+      return result;
     } catch (error) {
-      job.state = signal.aborted ? 'cancelled' : 'failed';
-      job.error = signal.aborted ? null : reasonOf(error);
+      job.state = cancelled() ? 'cancelled' : 'failed';
+      job.error = cancelled() ? null : reasonOf(error);
+      throw error;
+    } finally {
+      job.phase = 'finished';
+      this.#running.delete(job.id);
+      this.#past = [...this.#past, job].slice(-remembered);
+      this.publish({ type: 'job', job: { ...job } });
     }
-    job.phase = 'finished';
-    this.#running.delete(job.id);
-    this.#past = [...this.#past, job].slice(-remembered);
+  }
+
+  #progressOf(entry: Running): Progress {
+    return {
+      phase: (phase, total) => {
+        Object.assign(entry.job, { phase, total, done: 0 });
+        this.#restartRate(entry);
+      },
+      done: (count) => {
+        entry.job.done = count;
+        if (!entry.gate.isShut) entry.rate.mark(count);
+        if (performance.now() - entry.toldAt > newsMs) this.#tell(entry);
+      },
+      pass: () => entry.gate.pass(),
+    };
+  }
+
+  #restartRate(entry: Running): void {
+    entry.rate = new Rate();
+    if (!entry.gate.isShut) entry.rate.mark(entry.job.done);
+    this.#tell(entry);
+  }
+
+  #tell(entry: Running): void {
+    const { job, rate } = entry;
+    job.rate = rate.perSecond;
+    job.secondsLeft = job.total > 0 ? rate.secondsLeft(job.total) : null;
+    entry.toldAt = performance.now();
     this.publish({ type: 'job', job: { ...job } });
   }
 
-  #progressOf(job: Job): Progress {
-    let rate = new Rate();
-    let told = 0;
-    const tell = (): void => {
-      job.rate = rate.perSecond;
-      job.secondsLeft = job.total > 0 ? rate.secondsLeft(job.total) : null;
-      told = performance.now();
-      this.publish({ type: 'job', job: { ...job } });
-    };
-    return {
-      phase(phase, total) {
-        Object.assign(job, { phase, total, done: 0 });
-        rate = new Rate();
-        rate.mark(0);
-        tell();
-      },
-      done(count) {
-        job.done = count;
-        rate.mark(count);
-        if (performance.now() - told > newsMs) tell();
-      },
-    };
+  /** Holds the job before its next step. */
+  pause(id: number): void {
+    const entry = this.#find(id);
+    if (entry.gate.isShut || entry.controller.signal.aborted) return;
+    entry.gate.shut();
+    entry.job.state = 'paused';
+    this.#restartRate(entry);
+  }
+
+  resume(id: number): void {
+    const entry = this.#find(id);
+    if (!entry.gate.isShut) return;
+    entry.gate.open();
+    entry.job.state = 'running';
+    this.#restartRate(entry);
   }
 
   cancel(id: number): void {
+    abort(this.#find(id));
+  }
+
+  #find(id: number): Running {
     const entry = this.#running.get(id);
     if (!entry) throw new AppError('not-found', `There is no running job ${id}.`);
-    entry.controller.abort();
+    return entry;
   }
 
   publish(event: LibraryEvent): void {
@@ -120,8 +175,30 @@ export class Jobs {
 
   /** Cancels what runs and waits until it has let go of the store. */
   async close(): Promise<void> {
-    for (const { controller } of this.#running.values()) controller.abort();
-    await Promise.all([...this.#running.values()].map((entry) => entry.finished));
+    const running = [...this.#running.values()];
+    running.forEach(abort);
+    await Promise.all(running.map((entry) => entry.finished));
     for (const listener of this.#listeners) listener.end();
   }
+}
+
+/** Also lets go of what is held: a cancelled job has to see that it is. */
+function abort({ controller, gate }: Running): void {
+  controller.abort();
+  gate.open();
+}
+
+function newJob(id: number, kind: Job['kind']): Job {
+  return {
+    id,
+    kind,
+    state: 'running',
+    phase: kind === 'index' ? 'scan' : 'export',
+    done: 0,
+    total: 0,
+    rate: 0,
+    secondsLeft: null,
+    report: null,
+    error: null,
+  };
 }

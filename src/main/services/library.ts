@@ -97,7 +97,7 @@ export interface ScanResult {
 export async function scan(
   db: WriteDb,
   target: Target,
-  onFiles: (seen: number) => void,
+  onFiles: (seen: number) => Promise<void>,
   signal: AbortSignal,
 ): Promise<ScanResult> {
   const { root, start } = target;
@@ -121,7 +121,7 @@ export async function scan(
       unseen.delete(pathKey(file.path));
       if (before?.present === 0) back.push(before.id);
     }
-    onFiles((seen += found.files.length));
+    await onFiles((seen += found.files.length));
   }
   setPresent(db, back, true);
   const complete = !signal.aborted && !result.problems.some((problem) => problem.kind === 'failed');

@@ -1,8 +1,10 @@
-/** Writes what was seen of one file, and decides which photo it is. Called inside a transaction. */
-import type { WriteDb } from './database.ts';
+/** Writes what was seen of one file, and decides which photo it is. */
+import { isRawName } from '../lib/image-type.ts';
+import type { ReadDb, WriteDb } from './database.ts';
 import {
   createPhoto,
   hasOtherFiles,
+  jpegSibling,
   lostPhotoOfPixels,
   photoOfHash,
   setPixelHash,
@@ -11,6 +13,7 @@ import {
 } from './files.ts';
 import {
   forgetModelResults,
+  hasModelResults,
   saveFacts,
   saveModelResults,
   saveThumbnail,
@@ -33,6 +36,24 @@ export interface SeenFileOf {
   model: string | null;
 }
 
+/** A copy, a moved file or a RAW beside its JPEG is a file of a photo that is known: nothing to compute. */
+export function adoptFile(db: WriteDb, file: PendingFile, hash: Uint8Array, model: string | null): boolean {
+  const photoId = photoOfHash(db, hash) ?? (isRawName(file.name) ? jpegSibling(db, file.id) : undefined);
+  if (photoId === undefined || (model !== null && !hasModelResults(db, photoId, model))) return false;
+  db.transaction(() => {
+    settleFile(db, file.id, hash, photoId);
+    indexWords(db, photoId);
+  });
+  return true;
+}
+
+/** Known pixels spare the model only where its results for them are there. */
+export function knownPixels(db: ReadDb, file: PendingFile, model: string | null): Uint8Array | null {
+  const computed = file.photoId !== null && (model === null || hasModelResults(db, file.photoId, model));
+  return computed ? file.pixelHash : null;
+}
+
+/** Called inside a transaction. */
 export function savePhoto(db: WriteDb, { file, hash, photo, model }: SeenFileOf): void {
   const photoId = identify(db, file, hash, photo.pixelHash);
   settleFile(db, file.id, hash, photoId);
