@@ -1,11 +1,12 @@
 /** The command line: arguments to the engine's calls, answers to standard output, the rest to standard error. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import process from 'node:process';
-import { exportFormats, type ExportFormat } from '../shared/contract.ts';
+import { exportFormats } from '../shared/contract.ts';
 import { AppError, reasonOf } from '../shared/errors.ts';
 import { chat } from './cli/chat.ts';
 import * as commands from './cli/commands.ts';
-import { say, type Common } from './cli/output.ts';
+import { exportAll, fieldList, type ExportOptions } from './cli/export.ts';
+import { say } from './cli/output.ts';
 import { startApp } from './cli/start.ts';
 import { defaultLibrary } from './lib/places.ts';
 
@@ -66,7 +67,9 @@ function program(): Command {
     .description('write the captions of the library')
     .addOption(new Option('--format <format>', 'what to write').choices(exportFormats).makeOptionMandatory())
     .option('--out <dir>', 'folder to write into; txt and xmp go beside the photos without it')
-    .action(run((options: Common & { format: ExportFormat; out?: string }) => commands.exportAll(options)));
+    .option('--fields <names>', 'columns of csv and jsonl, such as caption,takenAt,size', fieldList)
+    .option('--dry-run', 'write nothing; say what would be written')
+    .action(run((options: ExportOptions) => exportAll(options)));
   iris.command('models').description('list the models of this installation').action(run(commands.models));
   iris
     .command('doctor')

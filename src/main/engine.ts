@@ -21,7 +21,7 @@ import { thumbnail } from './store/results.ts';
 import { clearMessages, writeCaption } from './store/texts.ts';
 import { Ask } from './services/ask.ts';
 import { examine } from './services/doctor.ts';
-import { exportCaptions } from './services/export.ts';
+import { exportCaptions, requireFolder, type ExportProgress } from './services/export.ts';
 import { runIndex } from './index-job.ts';
 import { Jobs } from './services/jobs.ts';
 import { addFolder, addFolders, listRoots } from './services/library.ts';
@@ -131,7 +131,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ask: ({ photo, question }, signal) => ask.ask(photo, question, signal),
     chat: ({ photo, text, again = false }, signal) => ask.chat(photo, text, again, signal),
     clearChat: async ({ id }) => clearMessages(writes(), id),
-    export: ({ format, out }, signal) => exportCaptions(writes(), format, out, signal),
+    async export({ dryRun, ...request }, signal) {
+      if (dryRun) return await exportCaptions({ db, writer: null }, request, unheard, signal);
+      const writer = writes();
+      requireFolder(request);
+      return await jobs.attend(
+        'export',
+        (progress, stop) => exportCaptions({ db, writer }, request, progress, stop),
+        signal,
+      );
+    },
     models: () => chooseModel(modelsDir).then(({ all }) => all),
     doctor: async () =>
       examine({
@@ -166,6 +175,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
   };
 }
+
+/** A dry run is no job: it changes nothing, and a person asks for one after another. */
+const unheard: ExportProgress = {
+  phase: () => undefined,
+  done: () => undefined,
+  pass: () => Promise.resolve(),
+};
 
 const unbuilt = (): Promise<never> => Promise.reject(new AppError('internal', 'This is not built yet.'));
 

@@ -19,7 +19,8 @@ export function exporting(world: () => World): void {
     const { api, photos } = world();
     await api.writeCaption({ id: (await photoNamed(api, 'sample-01.jpg')).id, text: hostile });
     const report = await api.export({ format: 'csv', out: out() });
-    expect(report).toEqual({ written: [path.join(out(), 'iris-captions.csv')], skipped: [], failed: [] });
+    const written = [path.join(out(), 'iris-captions.csv')];
+    expect(report).toEqual({ written, skipped: [], failed: [], preview: null });
     const rows = parseCsv(await readFile(report.written[0] ?? '', 'utf8'));
     expect(rows[0]).toEqual(['path', 'caption', 'source', 'model', 'taken_at', 'width', 'height']);
     expect(rows).toHaveLength(1 + fileCount);

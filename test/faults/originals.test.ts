@@ -1,25 +1,9 @@
 /** A person's photos are only ever read: the tree is the same to the last byte after all that Iris can do. */
-import { createHash } from 'node:crypto';
-import { chmod, lstat, readdir, readFile } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fingerprint } from '../engine/fingerprint.ts';
 import { fixture, indexed, photoNamed, place, placeSamples, scratch, withEngine } from '../engine/helpers.ts';
-
-/** Everything about a tree that a program could change by writing; not the time of last access. */
-async function fingerprint(folder: string): Promise<Record<string, unknown>> {
-  const entries: Record<string, unknown> = {};
-  for (const name of ['', ...(await readdir(folder, { recursive: true })).sort()]) {
-    const file = path.join(folder, name);
-    const { mode, ino, nlink, uid, size, mtimeNs, ctimeNs } = await lstat(file, { bigint: true });
-    const content = (await lstat(file)).isFile()
-      ? createHash('sha256')
-          .update(await readFile(file))
-          .digest('hex')
-      : 'folder';
-    entries[name] = [mode, ino, nlink, uid, size, mtimeNs, ctimeNs].map(String).concat(content);
-  }
-  return entries;
-}
 
 describe('originals', () => {
   const folder = scratch();

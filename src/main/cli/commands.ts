@@ -2,7 +2,7 @@
 import process from 'node:process';
 import readline from 'node:readline';
 import path from 'node:path';
-import type { Engine, ExportFormat, IndexReport, Job, SearchHit } from '../../shared/contract.ts';
+import type { Engine, IndexReport, Job, SearchHit } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { places } from '../lib/places.ts';
 import { serveWeb } from '../web.ts';
@@ -158,22 +158,6 @@ async function eachLine<T extends string>(
     }
   }
   return code;
-}
-
-export async function exportAll(options: Common & { format: ExportFormat; out?: string }): Promise<number> {
-  const { format } = options;
-  const table = format === 'csv' || format === 'jsonl' || format === 'html';
-  const out = options.out ?? (table ? process.cwd() : undefined);
-  const report = await withEngine(options, 'write', 'iris export', (engine) =>
-    engine.export({ format, ...(out !== undefined && { out: path.resolve(out) }) }),
-  );
-  if (options.json) printJson(report);
-  else
-    print(
-      `${report.written.length} written, ${report.skipped.length} left as they are, ${report.failed.length} failed`,
-    );
-  for (const { path, reason } of [...report.skipped, ...report.failed]) say(`  ${path}: ${reason}`);
-  return report.failed.length === 0 ? 0 : 1;
 }
 
 export async function models(options: Common): Promise<number> {

@@ -1,15 +1,28 @@
 /** Writes captions out: CSV, JSONL or HTML as one file, txt or XMP as sidecars. The only module that writes beside photos. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ExportFormat, ExportReport } from '../../shared/contract.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Args, ExportReport } from '../../shared/contract.ts';
 import { AppError, reasonOf, throwIfAborted } from '../../shared/errors.ts';
 import { writeWhole } from '../lib/atomic-write.ts';
-import { extensionOf, isRawName } from '../lib/image-type.ts';
+import { countStems, folderOf, sidecarPath } from '../lib/export-names.ts';
+import { csvTable, htmlTable, jsonTable, xmpPacket, type TableText } from '../lib/export-text.ts';
 import { pathFields } from '../lib/paths.ts';
-import { captionedFiles, sidecarHash, noteSidecar, type CaptionedFile } from '../store/export.ts';
-import type { WriteDb } from '../store/database.ts';
-import { csvRow, csvHeader, htmlPage, jsonLine, xmpPacket } from '../lib/export-text.ts';
+import { photoPath } from '../store/browse.ts';
+import type { ReadDb, WriteDb } from '../store/database.ts';
+import {
+  exportedFiles,
+  filesToExport,
+  noteSidecar,
+  photoFilePaths,
+  sidecarHash,
+  type ExportedFile,
+} from '../store/export.ts';
+
+/** Rows are read from the store by so many: others have their turn between. */
+const rowsAtOnce = 500;
+const previewLength = 4000;
 
 const tableNames = {
   csv: 'iris-captions.csv',
@@ -17,111 +30,178 @@ const tableNames = {
   html: 'iris-captions.html',
 } as const;
 
+export type ExportRequest = Omit<Args<'export'>, 'dryRun'>;
+
+export interface ExportProgress {
+  phase(phase: 'export', total: number): void;
+  done(count: number): void;
+  /** Holds while the job is paused. */
+  pass(): Promise<void>;
+}
+
+export interface ExportDeps {
+  db: ReadDb;
+  /** Null for a dry run: without it, neither the disk nor the store is written to. */
+  writer: WriteDb | null;
+}
+
 /** `out` is needed for tables; sidecars go beside their photos without it. */
-export async function exportCaptions(
-  db: WriteDb,
-  format: ExportFormat,
-  out: string | undefined,
-  signal?: AbortSignal,
-): Promise<ExportReport> {
-  const files = captionedFiles(db);
-  if (format === 'txt' || format === 'xmp') return await exportSidecars(db, files, format, out, signal);
-  if (out === undefined)
+export function requireFolder({ format, out }: ExportRequest): void {
+  if (format in tableNames && out === undefined)
     throw new AppError('bad-request', `A ${format} file needs a folder to go into: give --out DIR.`);
-  const target = path.join(path.resolve(out), tableNames[format]);
-  const report: ExportReport = { written: [], skipped: [], failed: [], preview: null };
-  await mkdir(path.dirname(target), { recursive: true });
-  await writeOurs(db, Buffer.from(target), table(format, files, path.dirname(target)), report);
-  return report;
 }
 
-function table(format: keyof typeof tableNames, files: CaptionedFile[], folder: string): string {
-  if (format === 'html') return htmlPage(files, folder);
-  if (format === 'csv') return csvHeader + files.map(csvRow).join('');
-  return files.map(jsonLine).join('');
-}
-
-async function exportSidecars(
-  db: WriteDb,
-  files: CaptionedFile[],
-  format: 'txt' | 'xmp',
-  out: string | undefined,
-  signal?: AbortSignal,
+export async function exportCaptions(
+  deps: ExportDeps,
+  request: ExportRequest,
+  progress: ExportProgress,
+  signal: AbortSignal | undefined,
 ): Promise<ExportReport> {
-  const report: ExportReport = { written: [], skipped: [], failed: [], preview: null };
-  const taken = stems(files);
-  for (const file of files) {
-    throwIfAborted(signal);
-    const content = format === 'txt' ? `${file.caption}\n` : xmpPacket(file.caption);
-    const target = sidecarPath(file, format, out, taken);
+  requireFolder(request);
+  const run = new ExportRun(deps, request, progress, signal);
+  const { format, out } = request;
+  if (format === 'txt' || format === 'xmp') await run.writeSidecars(format);
+  else await run.writeTable(format, path.resolve(out ?? ''));
+  return run.report;
+}
+
+class ExportRun {
+  readonly report: ExportReport = { written: [], skipped: [], failed: [], preview: null };
+  readonly #deps: ExportDeps;
+  readonly #request: ExportRequest;
+  readonly #progress: ExportProgress;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(
+    deps: ExportDeps,
+    request: ExportRequest,
+    progress: ExportProgress,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#progress = progress;
+    this.#signal = signal;
+  }
+
+  async writeTable(format: keyof typeof tableNames, folder: string): Promise<void> {
+    const { head, row, tail } = tableText(format, folder, this.#request);
+    const parts = [head];
+    for await (const file of this.#files()) parts.push(row(file));
+    await this.#writeOurs(Buffer.from(path.join(folder, tableNames[format])), [...parts, tail].join(''));
+  }
+
+  async writeSidecars(format: 'txt' | 'xmp'): Promise<void> {
+    const taken = format === 'txt' ? countStems(photoFilePaths(this.#deps.db)) : new Map<string, number>();
+    for await (const file of this.#files()) {
+      const target = sidecarPath(file, format, this.#request.out, taken);
+      const content = sidecarText(file, format);
+      if (content === undefined) this.#skip(target, 'The photo has no caption yet; nothing to write.');
+      else await this.#writeOurs(target, content);
+    }
+  }
+
+  /** What is to be written, as fast as it is taken; here an export is held, cancelled and counted. */
+  async *#files(): AsyncGenerator<ExportedFile> {
+    const { db } = this.#deps;
+    const found = filesToExport(db, this.#request.ids);
+    this.#tellMissing(new Set(found.map((file) => file.photoId)));
+    this.#progress.phase('export', found.length);
+    let done = 0;
+    for (let at = 0; at < found.length; at += rowsAtOnce) {
+      await turn();
+      const ids = found.slice(at, at + rowsAtOnce).map((file) => file.id);
+      for (const file of exportedFiles(db, ids)) {
+        await this.#progress.pass();
+        throwIfAborted(this.#signal);
+        yield file;
+        this.#progress.done((done += 1));
+      }
+    }
+    throwIfAborted(this.#signal);
+  }
+
+  #tellMissing(found: ReadonlySet<number>): void {
+    for (const id of new Set(this.#request.ids)) {
+      if (found.has(id)) continue;
+      const file = photoPath(this.#deps.db, id);
+      if (!file) throw new AppError('not-found', `There is no photo ${id} in the library.`);
+      this.#skip(file, 'The photo is gone, or was not read yet; index its folder first.');
+    }
+  }
+
+  #skip(file: Buffer, reason: string): void {
+    this.report.skipped.push({ ...pathFields(file), reason });
+  }
+
+  /** Writes, or says why not: a file that Iris did not write, or that was changed since, is left alone. */
+  async #writeOurs(target: Buffer, content: string): Promise<void> {
+    const { report } = this;
+    try {
+      const ours = sidecarHash(this.#deps.db, target);
+      const there = await readFile(target).then(sha256, () => undefined);
+      if (there && !(ours && there.equals(ours)))
+        this.#skip(
+          target,
+          ours
+            ? 'It was changed since Iris wrote it; left as it is.'
+            : 'A file that Iris did not write is there; left as it is.',
+        );
+      else {
+        await this.#put(target, content, there);
+        report.written.push(pathFields(target).path);
+      }
+    } catch (error) {
+      report.failed.push({ ...pathFields(target), reason: reasonOf(error) });
+    }
+  }
+
+  async #put(target: Buffer, content: string, there: Buffer | undefined): Promise<void> {
+    const { writer } = this.#deps;
+    const folder = folderOf(target);
     // Beside the photos no folder is made: one that is missing lies on a drive that is away.
-    if (out !== undefined) await mkdir(folderOf(target), { recursive: true });
-    await writeOurs(db, target, content, report);
-  }
-  return report;
-}
-
-/** Photos of one folder that differ only in their extension, for which a bare stem would be ambiguous. */
-function stems(files: CaptionedFile[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const file of files) {
-    const stem = stemOf(file.absolute).toString('latin1');
-    counts.set(stem, (counts.get(stem) ?? 0) + 1);
-  }
-  return counts;
-}
-
-function stemOf(absolute: Buffer): Buffer {
-  const extension = extensionOf(absolute.toString('latin1'));
-  return extension ? absolute.subarray(0, absolute.length - extension.length - 1) : absolute;
-}
-
-/**
- * Names as other programs look for them: digiKam reads `IMG.jpg.xmp`, Lightroom `IMG.xmp` beside a
- * RAW, and caption tools `IMG.txt`, which falls back to the full name when two photos share it.
- */
-function sidecarPath(
-  file: CaptionedFile,
-  format: 'txt' | 'xmp',
-  out: string | undefined,
-  taken: Map<string, number>,
-): Buffer {
-  const raw = isRawName(file.absolute.toString('latin1'));
-  const stem = stemOf(file.absolute);
-  const alone = (taken.get(stem.toString('latin1')) ?? 0) < 2;
-  const short = (format === 'xmp' && raw) || (format === 'txt' && alone);
-  const beside = Buffer.concat([short ? stem : file.absolute, Buffer.from(`.${format}`)]);
-  if (out === undefined) return beside;
-  const cut = file.absolute.length - file.relative.length;
-  return Buffer.concat([
-    Buffer.from(path.join(path.resolve(out), file.mirror) + path.sep),
-    beside.subarray(cut),
-  ]);
-}
-
-function folderOf(target: Buffer): Buffer {
-  return target.subarray(0, Math.max(1, target.lastIndexOf(path.sep)));
-}
-
-/** Writes, or says why not: a file that Iris did not write, or that was changed since, is left alone. */
-async function writeOurs(db: WriteDb, target: Buffer, content: string, report: ExportReport): Promise<void> {
-  const shown = pathFields(target);
-  try {
-    const ours = sidecarHash(db, target);
-    const there = await readFile(target).then(sha256, () => undefined);
-    if (there && !(ours && there.equals(ours))) {
-      const reason = ours
-        ? 'It was changed since Iris wrote it; left as it is.'
-        : 'A file that Iris did not write is there; left as it is.';
-      report.skipped.push({ ...shown, reason });
+    const mayMake = this.#request.out !== undefined;
+    if (!writer) {
+      await access(mayMake ? await nearest(folder) : folder, constants.W_OK);
+      this.report.preview ??= beginning(content);
       return;
     }
+    const hash = sha256(content);
+    if (there?.equals(hash)) return; // it says so already
+    if (mayMake) await mkdir(folder, { recursive: true });
     await writeWhole(target, content, there !== undefined);
-    noteSidecar(db, target, sha256(content));
-    report.written.push(shown.path);
-  } catch (error) {
-    report.failed.push({ ...shown, reason: reasonOf(error) });
+    noteSidecar(writer, target, hash);
   }
+}
+
+function tableText(
+  format: keyof typeof tableNames,
+  folder: string,
+  { fields }: Pick<ExportRequest, 'fields'>,
+): TableText {
+  if (format === 'html') return htmlTable(folder);
+  return format === 'csv' ? csvTable(fields) : jsonTable(fields);
+}
+
+/** Undefined where there is nothing to say. */
+function sidecarText(file: ExportedFile, format: 'txt' | 'xmp'): string | undefined {
+  if (format === 'txt') return file.caption ? `${file.caption}\n` : undefined;
+  return file.caption || file.tags.length > 0 || file.ownRating !== null ? xmpPacket(file) : undefined;
+}
+
+/** The folder, or the one above it in which it would be made. */
+async function nearest(folder: Buffer): Promise<Buffer> {
+  const above = folderOf(folder);
+  const there = await access(folder).then(
+    () => true,
+    () => false,
+  );
+  return there || above.equals(folder) ? folder : await nearest(above);
+}
+
+/** Never half of a character that takes two units. */
+function beginning(content: string): string {
+  return content.slice(0, previewLength).replace(/[\ud800-\udbff]$/, '');
 }
 
 function sha256(content: string | Buffer): Buffer {

@@ -1,18 +1,34 @@
-/** What export needs: every captioned file, and which files export itself has written. */
+/** What export needs: the files that are asked for, and which files export itself has written. */
 import path from 'node:path';
+import type { ExportFile } from '../lib/export-names.ts';
 import type { ExportRow } from '../lib/export-text.ts';
 import { display, joinBytes } from '../lib/paths.ts';
 import type { ReadDb, WriteDb } from './database.ts';
+import { roots } from './files.ts';
 
 /** What is written of a file, and where it lies. */
-export interface CaptionedFile extends ExportRow {
-  /** Below its root, raw bytes. */
-  relative: Buffer;
-  /** Folder under `--out` that mirrors the root: '' with one root, else the root's own name. */
-  mirror: string;
+export type ExportedFile = ExportRow & ExportFile;
+
+/** A person's newest words about the photo, which may take the earlier ones back. */
+const ownCaption = `nullif((SELECT t.text FROM text t WHERE t.photo_id = f.photo_id AND t.kind = 'caption'
+  ORDER BY t.id DESC LIMIT 1), '')`;
+
+/** The chosen photos' files that are there and were read, in order; without `photos`, all that have a caption. */
+export function filesToExport(
+  db: ReadDb,
+  photos: readonly number[] | undefined,
+): { id: number; photoId: number }[] {
+  return db.all(
+    `SELECT f.id, f.photo_id AS photoId
+     FROM file f JOIN root r ON r.id = f.root_id JOIN cache.metadata m ON m.photo_id = f.photo_id
+     WHERE f.present = 1 AND CASE WHEN ?1 IS NOT NULL THEN f.photo_id IN (SELECT value FROM json_each(?1))
+       ELSE ${ownCaption} IS NOT NULL OR EXISTS (SELECT 1 FROM cache.caption c WHERE c.photo_id = f.photo_id) END
+     ORDER BY r.id, f.folder, f.name`,
+    photos ? JSON.stringify(photos) : null,
+  );
 }
 
-interface Row extends Omit<CaptionedFile, 'absolute' | 'relative' | 'mirror' | 'source'> {
+interface Row extends Omit<ExportedFile, 'absolute' | 'relative' | 'mirror' | 'caption' | 'source' | 'tags'> {
   rootId: number;
   rootPath: Uint8Array;
   path: Uint8Array;
@@ -20,48 +36,49 @@ interface Row extends Omit<CaptionedFile, 'absolute' | 'relative' | 'mirror' | '
   said: string | null;
 }
 
-/** Files that are there and whose photo has a caption: a person's newest words, else the model's. */
-export function captionedFiles(db: ReadDb): CaptionedFile[] {
+/** These files with what is written of them, in the order given. A person's words go before a model's. */
+export function exportedFiles(db: ReadDb, fileIds: readonly number[]): ExportedFile[] {
   const rows = db.all<Row>(
-    `SELECT r.id AS rootId, r.path AS rootPath, f.path, m.taken_at AS takenAt, m.width, m.height,
-       nullif((SELECT t.text FROM text t WHERE t.photo_id = f.photo_id AND t.kind = 'caption'
-               ORDER BY t.id DESC LIMIT 1), '') AS own,
-       c.text AS said, c.model
-     FROM file f JOIN root r ON r.id = f.root_id JOIN cache.metadata m ON m.photo_id = f.photo_id
+    `SELECT f.root_id AS rootId, r.path AS rootPath, f.path, m.taken_at AS takenAt, m.width, m.height,
+       ${ownCaption} AS own, c.text AS said, c.model, NULL AS rating, NULL AS ownRating
+     FROM json_each(?) wanted JOIN file f ON f.id = wanted.value JOIN root r ON r.id = f.root_id
+     JOIN cache.metadata m ON m.photo_id = f.photo_id
      LEFT JOIN cache.caption c ON c.id = (SELECT c2.id FROM cache.caption c2 WHERE c2.photo_id = f.photo_id
        ORDER BY c2.prompt <> '', c2.id DESC LIMIT 1)
-     WHERE f.present = 1 ORDER BY r.id, f.folder, f.name`,
+     ORDER BY wanted.key`,
+    JSON.stringify(fileIds),
   );
-  const names = mirrorNames(rows);
-  return rows.flatMap(({ rootId, rootPath, path: rel, own, said, model, ...rest }) => {
-    const caption = own ?? said;
-    if (caption === null) return [];
-    const absolute = joinBytes(rootPath, rel);
-    const source = own === null ? 'model' : 'person';
-    return [
-      {
-        ...rest,
-        absolute,
-        relative: Buffer.from(rel),
-        mirror: names.get(rootId) ?? '',
-        caption,
-        source,
-        model: own === null ? model : null,
-      },
-    ];
-  });
+  const mirrors = mirrorNames(db);
+  return rows.map(({ rootId, rootPath, path: rel, own, said, model, ...rest }) => ({
+    ...rest,
+    absolute: joinBytes(rootPath, rel),
+    relative: Buffer.from(rel),
+    mirror: mirrors.get(rootId) ?? '',
+    caption: own ?? said ?? '',
+    source: own !== null ? 'person' : said !== null ? 'model' : null,
+    model: own === null ? model : null,
+    tags: [],
+  }));
 }
 
-function mirrorNames(rows: Row[]): Map<number, string> {
-  const roots = new Map(rows.map((row) => [row.rootId, display(row.rootPath)]));
-  if (roots.size < 2) return new Map();
-  const bases = [...roots.values()].map((root) => path.basename(root));
+function mirrorNames(db: ReadDb): Map<number, string> {
+  const known = roots(db).map(({ id, path: raw }) => ({ id, base: path.basename(display(raw)) }));
+  if (known.length < 2) return new Map();
   return new Map(
-    [...roots].map(([id, root]) => {
-      const base = path.basename(root);
-      return [id, bases.filter((other) => other === base).length > 1 ? `${base}-${id}` : base];
+    known.map(({ id, base }) => {
+      const shared = known.filter((other) => other.base === base).length > 1;
+      return [id, shared ? `${base}-${id}` : base];
     }),
   );
+}
+
+/** Where every photo file of the library lies: a name is ambiguous whether or not both are exported. */
+export function photoFilePaths(db: ReadDb): Buffer[] {
+  const rows = db.all<{ rootPath: Uint8Array; path: Uint8Array }>(
+    `SELECT r.path AS rootPath, f.path FROM file f JOIN root r ON r.id = f.root_id
+     WHERE f.present = 1 AND f.photo_id IS NOT NULL`,
+  );
+  return rows.map(({ rootPath, path: rel }) => joinBytes(rootPath, rel));
 }
 
 export function sidecarHash(db: ReadDb, path: Uint8Array): Uint8Array | undefined {
