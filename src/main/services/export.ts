@@ -162,7 +162,7 @@ class ExportRun {
     // Beside the photos no folder is made: one that is missing lies on a drive that is away.
     const mayMake = this.#request.out !== undefined;
     if (!writer) {
-      await access(mayMake ? await nearest(folder) : folder, constants.W_OK);
+      await requireWritable(folder, mayMake);
       this.report.preview ??= beginning(content);
       return;
     }
@@ -189,14 +189,16 @@ function sidecarText(file: ExportedFile, format: 'txt' | 'xmp'): string | undefi
   return file.caption || file.tags.length > 0 || file.ownRating !== null ? xmpPacket(file) : undefined;
 }
 
-/** The folder, or the one above it in which it would be made. */
-async function nearest(folder: Buffer): Promise<Buffer> {
-  const above = folderOf(folder);
-  const there = await access(folder).then(
-    () => true,
-    () => false,
-  );
-  return there || above.equals(folder) ? folder : await nearest(above);
+/** Throws as writing into the folder would; one that is still to be made asks the one above it. */
+async function requireWritable(folder: Buffer, mayMake: boolean): Promise<void> {
+  try {
+    await access(Buffer.concat([folder, Buffer.from(`${path.sep}.`)]), constants.W_OK);
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const above = folderOf(folder);
+    if (!missing || !mayMake || above.equals(folder)) throw error;
+    await requireWritable(above, true);
+  }
 }
 
 /** Never half of a character that takes two units. */
