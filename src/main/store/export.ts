@@ -34,13 +34,17 @@ interface Row extends Omit<ExportedFile, 'absolute' | 'relative' | 'mirror' | 'c
   path: Uint8Array;
   own: string | null;
   said: string | null;
+  /** A JSON list of names. */
+  tags: string;
 }
 
 /** These files with what is written of them, in the order given. A person's words go before a model's. */
 export function exportedFiles(db: ReadDb, fileIds: readonly number[]): ExportedFile[] {
   const rows = db.all<Row>(
     `SELECT f.root_id AS rootId, r.path AS rootPath, f.path, m.taken_at AS takenAt, m.width, m.height,
-       ${ownCaption} AS own, c.text AS said, c.model, NULL AS rating, NULL AS ownRating
+       ${ownCaption} AS own, c.text AS said, c.model, nullif(m.stars, 0) AS rating,
+       (SELECT s.stars FROM rating s WHERE s.photo_id = f.photo_id) AS ownRating,
+       (SELECT json_group_array(t.name ORDER BY t.name) FROM tag t WHERE t.photo_id = f.photo_id) AS tags
      FROM json_each(?) wanted JOIN file f ON f.id = wanted.value JOIN root r ON r.id = f.root_id
      JOIN cache.metadata m ON m.photo_id = f.photo_id
      LEFT JOIN cache.caption c ON c.id = (SELECT c2.id FROM cache.caption c2 WHERE c2.photo_id = f.photo_id
@@ -49,7 +53,7 @@ export function exportedFiles(db: ReadDb, fileIds: readonly number[]): ExportedF
     JSON.stringify(fileIds),
   );
   const mirrors = mirrorNames(db);
-  return rows.map(({ rootId, rootPath, path: rel, own, said, model, ...rest }) => ({
+  return rows.map(({ rootId, rootPath, path: rel, own, said, model, tags, ...rest }) => ({
     ...rest,
     absolute: joinBytes(rootPath, rel),
     relative: Buffer.from(rel),
@@ -57,7 +61,7 @@ export function exportedFiles(db: ReadDb, fileIds: readonly number[]): ExportedF
     caption: own ?? said ?? '',
     source: own !== null ? 'person' : said !== null ? 'model' : null,
     model: own === null ? model : null,
-    tags: [],
+    tags: JSON.parse(tags) as string[],
   }));
 }
 
