@@ -23,7 +23,7 @@ export interface ExportRow {
 /** A file of all photos, made piece by piece. */
 export interface TableText {
   head: string;
-  row(row: ExportRow): string;
+  row: (row: ExportRow) => string;
   tail: string;
 }
 
@@ -61,10 +61,8 @@ export function csvTable(fields?: readonly ExportField[]): TableText {
 }
 
 function csvCells(field: ExportField, row: ExportRow): string[] {
-  const { pathBytes, ...shown } = cells[field](row);
-  return Object.values(shown).map((cell) =>
-    csvField(Array.isArray(cell) ? cell.join('; ') : String(cell ?? '')),
-  );
+  const shown = Object.entries(cells[field](row)).filter(([name]) => name !== 'pathBytes');
+  return shown.map(([, cell]) => csvField(Array.isArray(cell) ? cell.join('; ') : String(cell ?? '')));
 }
 
 function csvField(text: string): string {
