@@ -129,7 +129,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     caption: ({ photo, prompt }, signal) => ask.caption(photo, prompt, signal),
     writeCaption: async ({ id, text }) => writeCaption(writes(), id, text),
     ask: ({ photo, question }, signal) => ask.ask(photo, question, signal),
-    chat: ({ photo, text, again = false }, signal) => ask.chat(photo, text, again, signal),
+    chat: ({ photo, ...asking }, signal) => ask.chat(photo, asking, signal),
     clearChat: async ({ id }) => clearMessages(writes(), id),
     async export({ dryRun, ...request }, signal) {
       if (dryRun) return await exportCaptions({ db, writer: null }, request, unheard, signal);

@@ -1,4 +1,5 @@
 /** Talking about one photo: captions, answers, and a conversation that is remembered. */
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import type { Api, Args, ChatEvent, ChatMessage } from '../../src/shared/contract.ts';
@@ -109,6 +110,55 @@ export function talking(world: () => World): void {
     await expect(say(api, { photo: { id }, text: '  ' })).rejects.toMatchObject({ code: 'bad-request' });
   });
 
+  it('asks something else in place of an earlier question, and takes back what followed it', async () => {
+    const { api } = world();
+    const { id } = await photoNamed(api, 'sample-07.jpg');
+    const asked = async (): Promise<string[]> =>
+      (await api.photo({ id })).chat.flatMap(({ role, text }) => (role === 'user' ? [text] : []));
+    for (const text of ['first?', 'second zyzzyva?', 'third?']) await say(api, { photo: { id }, text });
+    const edited = await say(api, { photo: { id }, text: 'what is this?', edit: 1 });
+    expect(edited.message.sent).toContain('first?');
+    expect(edited.message.sent).not.toContain('zyzzyva');
+    expect(await asked()).toEqual(['first?', 'what is this?']);
+    expect((await api.photo({ id })).chat.at(-1)).toEqual(edited.message);
+    const { hits } = await api.search({ query: 'zyzzyva', limit: 30 });
+    expect(hits.flatMap((hit) => hit.why.filter((why) => why.kind === 'chat'))).toEqual([]);
+
+    const again = await say(api, { photo: { id }, text: 'where is it?', edit: 0 });
+    expect(again.message.sent).not.toContain('first?');
+    expect(await asked()).toEqual(['where is it?']);
+    await expect(say(api, { photo: { id }, text: 'x', edit: 1 })).rejects.toMatchObject({
+      code: 'bad-request',
+    });
+    await expect(say(api, { photo: { id }, edit: 0 })).rejects.toMatchObject({ code: 'bad-request' });
+    expect(await asked()).toEqual(['where is it?']);
+    await api.clearChat({ id });
+  });
+
+  it('keeps the old turns when the new answer fails or is stopped before its first word', async () => {
+    const { api, photos } = world();
+    const { id } = await photoNamed(api, 'sample-07.jpg');
+    await say(api, { photo: { id }, text: 'what is this?' });
+    const before = (await api.photo({ id })).chat;
+    for (const asking of [{ text: 'and this?', edit: 0 }, { again: true }]) {
+      const stop = new AbortController();
+      const answer = api.chat({ photo: { id }, ...asking }, stop.signal);
+      const said = (async () => {
+        for await (const event of answer) expect(event).toBeDefined();
+      })().catch(() => undefined);
+      stop.abort();
+      await said;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect((await api.photo({ id })).chat).toEqual(before);
+    }
+    const file = path.join(photos, 'sample-07.jpg');
+    await rename(file, `${file}.away`);
+    await expect(say(api, { photo: { id }, text: 'and this?', edit: 0 })).rejects.toThrow(file);
+    await rename(`${file}.away`, file);
+    expect((await api.photo({ id })).chat).toEqual(before);
+    await api.clearChat({ id });
+  });
+
   it('keeps what was said when the listener leaves early', async () => {
     const { api } = world();
     const { id } = await photoNamed(api, 'sample-10.jpg');
@@ -133,6 +183,9 @@ export function talking(world: () => World): void {
     await say(api, { photo, text: 'what colour is the sky?' });
     const second = await say(api, { photo, text: 'and the ground?' });
     expect(second.message.sent).toContain('what colour is the sky?');
+    const edited = await say(api, { photo, text: 'and the sea?', edit: 1 });
+    expect(edited.message.sent).toContain('what colour is the sky?');
+    expect(edited.message.sent).not.toContain('and the ground?');
   });
 
   it('takes control tokens in a question as plain words', async () => {

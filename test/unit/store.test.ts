@@ -18,7 +18,7 @@ import {
   indexWords,
   matchWords,
   messages,
-  takeBackLastTurn,
+  takeBackFrom,
   writeCaption,
 } from '../../src/main/store/texts.ts';
 
@@ -135,16 +135,18 @@ describe('words', () => {
 });
 
 describe('messages', () => {
-  it('lose exactly the last question and its answer when it is asked again', () => {
+  it('lose exactly a question and what was said after it when it is asked anew', () => {
     const { db, ids } = library(['a.jpg']);
     const id = ids[0] ?? 0;
     const say = (role: 'user' | 'assistant', text: string): void =>
       addMessages(db, id, [{ role, text, model: null, sent: null, createdAt: '2020' }]);
-    for (const turn of ['1', '2']) {
+    for (const turn of ['1', '2', '3']) {
       say('user', `q${turn}`);
       say('assistant', `a${turn}`);
     }
-    takeBackLastTurn(db, id);
+    takeBackFrom(db, id, 3); // there is no fourth
+    expect(messages(db, id)).toHaveLength(6);
+    takeBackFrom(db, id, 1);
     expect(messages(db, id).map((message) => message.text)).toEqual(['q1', 'a1']);
   });
 

@@ -1,6 +1,13 @@
 /** Talking about one photo: a caption, one answer, or a conversation that is remembered. */
 import { realpath } from 'node:fs/promises';
-import type { AskAnswer, CaptionAnswer, ChatEvent, ChatMessage, PhotoRef } from '../../shared/contract.ts';
+import type {
+  Args,
+  AskAnswer,
+  CaptionAnswer,
+  ChatEvent,
+  ChatMessage,
+  PhotoRef,
+} from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { GenerateEvent, GenerateLane, IndexLane, Look } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
@@ -9,7 +16,7 @@ import { pathFields, splitRelative } from '../lib/paths.ts';
 import { photoAt, photoPath } from '../store/browse.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
 import { saveModelCaption } from '../store/results.ts';
-import { addMessages, indexWords, messages, takeBackLastTurn } from '../store/texts.ts';
+import { addMessages, indexWords, messages, takeBackFrom } from '../store/texts.ts';
 
 export interface AskDeps {
   db: ReadDb;
@@ -19,6 +26,9 @@ export interface AskDeps {
   index: Lane<IndexLane>;
   model: () => string;
 }
+
+/** What is asked: a new question, the last one again, or a text in place of the question `edit` (0 is the first). */
+export type Asking = Omit<Args<'chat'>, 'photo'>;
 
 interface Subject {
   photoId: number | undefined;
@@ -59,20 +69,9 @@ export class Ask {
   }
 
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
-  async *chat(
-    ref: PhotoRef,
-    text: string | undefined,
-    again: boolean,
-    signal?: AbortSignal,
-  ): AsyncGenerator<ChatEvent> {
+  async *chat(ref: PhotoRef, asking: Asking, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
     const subject = await this.#find(ref);
-    const before = turns(this.#history(subject));
-    const question = again ? before.pop()?.question : text?.trim();
-    if (!question)
-      throw new AppError(
-        'bad-request',
-        again ? 'There is no question to ask again.' : 'Expected a question, got none.',
-      );
+    const { question, before, replaces } = place(turns(this.#history(subject)), asking);
     const asked: ChatMessage = { role: 'user', text: question, model: null, sent: null, createdAt: now() };
     const answer: ChatMessage = {
       role: 'assistant',
@@ -82,23 +81,28 @@ export class Ask {
       createdAt: asked.createdAt,
     };
     let failed = false;
+    let whole = false;
     let droppedTurns = 0;
+    // What a new answer replaces is given up for words only.
+    const worthKeeping = (): boolean => whole || answer.text !== '' || replaces === undefined;
     try {
       for await (const event of this.#stream(subject, { question, history: before }, signal)) {
         if (event.type === 'done') {
           Object.assign(answer, { text: event.result.text, sent: event.result.sent });
           droppedTurns = event.result.droppedTurns;
+          whole = true;
         } else {
           answer.text += event.text;
           yield event;
         }
       }
     } catch (error) {
-      failed = !(error instanceof AppError && error.code === 'aborted');
+      failed = !(error instanceof AppError && error.code === 'aborted' && worthKeeping());
       if (failed) throw error;
     } finally {
       // Also reached when the listener leaves the stream. A question that failed can be asked anew.
-      if (!failed) this.#keep(subject, [asked, Object.assign(answer, { createdAt: now() })], again);
+      if (!failed && worthKeeping())
+        this.#keep(subject, [asked, Object.assign(answer, { createdAt: now() })], replaces);
     }
     yield { type: 'done', message: answer, droppedTurns };
   }
@@ -143,18 +147,45 @@ export class Ask {
     return photoId !== undefined && this.#deps.writer ? messages(this.#deps.db, photoId) : passing;
   }
 
-  /** Adds a turn to the conversation, in place of the last one when that was asked again. */
-  #keep({ photoId, path }: Subject, added: ChatMessage[], again: boolean): void {
+  /** Adds a turn to the conversation, in place of the question `replaces` and all after it. */
+  #keep({ photoId, path }: Subject, added: ChatMessage[], replaces: number | undefined): void {
     const { writer } = this.#deps;
     if (photoId !== undefined && writer) {
-      if (again) takeBackLastTurn(writer, photoId);
-      addMessages(writer, photoId, added);
+      writer.transaction(() => {
+        if (replaces !== undefined) takeBackFrom(writer, photoId, replaces);
+        addMessages(writer, photoId, added);
+      });
       return;
     }
     const key = path.toString('latin1');
     const kept = this.#passing.get(key) ?? [];
-    this.#passing.set(key, [...(again ? kept.slice(0, -2) : kept), ...added]);
+    const left = replaces === undefined ? kept : kept.slice(0, replaces * 2); // question and answer each
+    this.#passing.set(key, [...left, ...added]);
   }
+}
+
+interface Place {
+  question: string;
+  /** What was said before it. */
+  before: Turn[];
+  /** The question whose place it takes. */
+  replaces: number | undefined;
+}
+
+function place(history: Turn[], { text, again = false, edit }: Asking): Place {
+  const replaces = again ? history.length - 1 : edit;
+  const question = again ? history.at(-1)?.question : text?.trim();
+  if (!question)
+    throw new AppError(
+      'bad-request',
+      again ? 'There is no question to ask again.' : 'Expected a question, got none.',
+    );
+  if (replaces !== undefined && replaces >= history.length)
+    throw new AppError(
+      'bad-request',
+      `There is no question ${replaces} to edit; this conversation has ${history.length}, counted from 0.`,
+    );
+  return { question, before: history.slice(0, replaces), replaces };
 }
 
 const now = (): string => new Date().toISOString();

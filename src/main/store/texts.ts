@@ -57,12 +57,13 @@ export function addMessages(db: WriteDb, photoId: number, added: readonly ChatMe
   });
 }
 
-/** Takes back the last question and what was answered. */
-export function takeBackLastTurn(db: WriteDb, photoId: number): void {
+/** Takes back this question (0 is the first) and all that was said after it. */
+export function takeBackFrom(db: WriteDb, photoId: number, question: number): void {
   db.run(
     `DELETE FROM message WHERE photo_id = ?1 AND id >= (
-       SELECT max(id) FROM message WHERE photo_id = ?1 AND role = 'user')`,
+       SELECT id FROM message WHERE photo_id = ?1 AND role = 'user' ORDER BY id LIMIT 1 OFFSET ?2)`,
     photoId,
+    question,
   );
 }
 
