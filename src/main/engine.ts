@@ -14,12 +14,14 @@ import {
 } from './compute/messages.ts';
 import { superviseLane, type Lane } from './compute/supervisor.ts';
 import { places } from './lib/places.ts';
-import { counts, folders, photoDetails, photosPage } from './store/browse.ts';
+import { counts } from './store/browse.ts';
 import { libraryExists, openLibrary, type ReadDb, type WriteDb } from './store/database.ts';
+import { reconcile } from './store/decisions.ts';
 import { removeRoot, roots } from './store/files.ts';
 import { thumbnail } from './store/results.ts';
 import { clearMessages, writeCaption } from './store/texts.ts';
 import { Ask } from './services/ask.ts';
+import { catalog } from './services/catalog.ts';
 import { examine } from './services/doctor.ts';
 import { exportCaptions, requireFolder, type ExportProgress } from './services/export.ts';
 import { runIndex } from './index-job.ts';
@@ -106,25 +108,22 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       removeRoot(writes(), id);
       await (await searching.get()).refresh({ rebuild: true });
     },
-    index: async ({ folders: named, captions = true }) => {
+    index: async ({ folders: named, captions = true, retry = false }) => {
       const db = writes();
       const targets = named ? await addFolders(db, named) : roots(db).map((root) => ({ root, start: '' }));
       return jobs.start((progress, signal) =>
-        runIndex({ db, index, generate, search: searching, model, captions, targets }, progress, signal),
+        runIndex(
+          { db, index, generate, search: searching, model, captions, retry, targets },
+          progress,
+          signal,
+        ),
       );
     },
     jobs: () => Promise.resolve(jobs.list()),
     cancel: async ({ job }) => jobs.cancel(job),
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
-    photos: (page) => Promise.resolve(photosPage(db, page)),
-    folders: () => Promise.resolve(folders(db)),
-    photo({ id }) {
-      const details = photoDetails(db, id);
-      return details
-        ? Promise.resolve(details)
-        : Promise.reject(new AppError('not-found', `There is no photo ${id} in the library.`));
-    },
+    ...catalog(db, writes),
     search: ({ query, limit }) => search(db, searching, version, query, limit),
     caption: ({ photo, prompt }, signal) => ask.caption(photo, prompt, signal),
     writeCaption: async ({ id, text }) => writeCaption(writes(), id, text),
@@ -153,19 +152,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       }),
     events: (_, signal) => jobs.events(signal),
     // Being built: each of these is replaced by its service.
-    timeline: unbuilt,
-    facets: unbuilt,
-    places: unbuilt,
-    problems: unbuilt,
     listFolder: unbuilt,
     similar: unbuilt,
-    searches: unbuilt,
-    saveSearch: unbuilt,
-    removeSearch: unbuilt,
-    rate: unbuilt,
-    tag: unbuilt,
-    settings: unbuilt,
-    saveSettings: unbuilt,
     picture: unbuilt,
     thumbnail: (photoId) => Promise.resolve(thumbnail(db, photoId)),
     async close() {
@@ -191,5 +179,6 @@ function open({ library, access, holder }: EngineOptions): { db: ReadDb; writer:
     return { db, writer: null };
   }
   const writer = openLibrary(library, 'write', holder);
+  reconcile(writer);
   return { db: writer, writer };
 }

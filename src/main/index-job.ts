@@ -5,6 +5,7 @@ import type { Lane } from './compute/supervisor.ts';
 import { pathFields } from './lib/paths.ts';
 import type { WriteDb } from './store/database.ts';
 import { countPhotoFiles, problems } from './store/files.ts';
+import { retryFailed } from './store/problems.ts';
 import { countUncaptioned } from './store/results.ts';
 import { captionPending } from './services/captions.ts';
 import { indexPending, type IndexOutcome } from './services/indexer.ts';
@@ -19,6 +20,8 @@ export interface IndexJob {
   search: Lane<SearchLane>;
   model: ChosenModel | null;
   captions: boolean;
+  /** Reads what failed before once more. */
+  retry: boolean;
   targets: Target[];
 }
 
@@ -27,6 +30,7 @@ export async function runIndex(job: IndexJob, progress: Progress, signal: AbortS
   const { db, model } = job;
   const scanned = await scanAll(job, progress, signal);
   const rootIds = [...new Set(job.targets.map(({ root }) => root.id))];
+  if (job.retry) retryFailed(db, rootIds);
   const deps = { db, lane: job.index, model: model?.info.version ?? null };
   const phase = {
     total: (count: number): void => progress.phase('index', count),

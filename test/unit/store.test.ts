@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { photosPage } from '../../src/main/store/browse.ts';
 import { openLibrary, type WriteDb } from '../../src/main/store/database.ts';
 import {
   addRoot,
@@ -12,6 +11,7 @@ import {
   removeRoot,
   settleFile,
 } from '../../src/main/store/files.ts';
+import { photosPage } from '../../src/main/store/pages.ts';
 import { saveFacts, saveModelResults, embeddingsAfter } from '../../src/main/store/results.ts';
 import {
   addMessages,

@@ -2,7 +2,9 @@
 import type { FileInfo, Folder, PhotoDetails, PhotoMetadata, PhotoSummary } from '../../shared/contract.ts';
 import { joinBytes, pathFields } from '../lib/paths.ts';
 import type { ReadDb } from './database.ts';
-import { captionLedger, messages } from './texts.ts';
+import { factsIndexed, shownFile } from './filter.ts';
+import { remembered } from './memo.ts';
+import { captionLedger, messages, tagsOf } from './texts.ts';
 
 export interface Counts {
   photos: number;
@@ -12,14 +14,17 @@ export interface Counts {
 }
 
 export function counts(db: ReadDb, model: string | null): Counts {
+  return remembered(db, `counts ${model ?? ''}`, () => count(db, model));
+}
+
+function count(db: ReadDb, model: string | null): Counts {
   const row = db.get<Counts>(
     `SELECT
-       (SELECT count(DISTINCT photo_id) FROM file WHERE present = 1) AS photos,
+       (SELECT count(DISTINCT f.photo_id) FROM file f WHERE ${shownFile}) AS photos,
        (SELECT count(*) FROM cache.embedding e WHERE e.model = ?1 AND EXISTS
-          (SELECT 1 FROM file f WHERE f.photo_id = e.photo_id AND f.present = 1)) AS searchable,
-       (SELECT count(DISTINCT f.photo_id) FROM file f WHERE f.present = 1 AND (
-          EXISTS (SELECT 1 FROM text t WHERE t.photo_id = f.photo_id AND t.kind = 'caption')
-          OR EXISTS (SELECT 1 FROM cache.caption c WHERE c.photo_id = f.photo_id))) AS captioned,
+          (SELECT 1 FROM file f WHERE f.photo_id = e.photo_id AND ${shownFile})) AS searchable,
+       (SELECT count(*) FROM ${factsIndexed} WHERE m.captioned = 1 AND EXISTS
+          (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND ${shownFile})) AS captioned,
        (SELECT count(*) FROM cache.problem p JOIN file f ON f.id = p.file_id
           WHERE p.kind = 'failed' AND f.present = 1) AS failed`,
     model,
@@ -28,20 +33,35 @@ export function counts(db: ReadDb, model: string | null): Counts {
 }
 
 export function photosByRoot(db: ReadDb): Map<number, number> {
-  const rows = db.all<{ id: number; n: number }>(
-    'SELECT root_id AS id, count(DISTINCT photo_id) AS n FROM file WHERE present = 1 GROUP BY root_id',
-  );
-  return new Map(rows.map((row) => [row.id, row.n]));
+  return remembered(db, 'photosByRoot', () => {
+    const rows = db.all<{ id: number; n: number }>(
+      `SELECT f.root_id AS id, count(DISTINCT f.photo_id) AS n FROM file f WHERE ${shownFile} GROUP BY 1`,
+    );
+    return new Map(rows.map((row) => [row.id, row.n]));
+  });
 }
 
+/** Folders with photos directly inside, and those above them, so that they make a tree. */
 export function folders(db: ReadDb): Folder[] {
-  return db.all(
-    `SELECT root_id AS root, folder, count(DISTINCT photo_id) AS photos FROM file
-     WHERE present = 1 AND photo_id IS NOT NULL GROUP BY root_id, folder ORDER BY root_id, folder`,
-  );
+  return remembered(db, 'folders', () => {
+    const found = db.all<Folder>(
+      `SELECT f.root_id AS root, f.folder, count(DISTINCT f.photo_id) AS photos FROM file f
+       WHERE ${shownFile} GROUP BY f.root_id, f.folder`,
+    );
+    const known = new Map(found.map((entry) => [`${entry.root}/${entry.folder}`, entry]));
+    for (const { root, folder } of found)
+      for (const above of foldersAbove(folder))
+        if (!known.has(`${root}/${above}`)) known.set(`${root}/${above}`, { root, folder: above, photos: 0 });
+    return [...known.values()].sort((a, b) => a.root - b.root || (a.folder < b.folder ? -1 : 1));
+  });
 }
 
-interface SummaryRow extends Omit<PhotoSummary, 'state' | 'caption' | 'rating'> {
+function foldersAbove(folder: string): string[] {
+  const parts = folder.split('/');
+  return folder === '' ? [] : parts.map((_, count) => parts.slice(0, count).join('/'));
+}
+
+interface SummaryRow extends Omit<PhotoSummary, 'state' | 'caption'> {
   seen: number;
   /** 1 where every file that is there has a problem. */
   broken: number | null;
@@ -53,6 +73,7 @@ const summaryColumns = `
   p.id, (SELECT f.name FROM file f WHERE f.photo_id = p.id ORDER BY f.present DESC, f.id LIMIT 1) AS name,
   coalesce(m.width, 0) AS width, coalesce(m.height, 0) AS height,
   coalesce(m.taken_at, '') AS takenAt, coalesce(m.colour, '#808080') AS colour,
+  coalesce((SELECT r.stars FROM rating r WHERE r.photo_id = p.id), m.stars, 0) AS rating,
   nullif(coalesce(
     (SELECT t.text FROM text t WHERE t.photo_id = p.id AND t.kind = 'caption' ORDER BY t.id DESC LIMIT 1),
     ''), '') AS own,
@@ -64,36 +85,10 @@ const summaryColumns = `
 function summary(row: SummaryRow): PhotoSummary {
   const { seen, broken, own, said, ...rest } = row;
   const state = broken === 1 ? 'failed' : seen ? 'ready' : 'waiting';
-  return { ...rest, caption: own ?? said, state, rating: 0 };
+  return { ...rest, caption: own ?? said, state };
 }
 
-export interface PageOf {
-  root?: number | undefined;
-  folder?: string | undefined;
-  offset: number;
-  limit: number;
-}
-
-/** A page of photos, newest first; `folder` includes the folders below it. */
-export function photosPage(db: ReadDb, page: PageOf): { total: number; photos: PhotoSummary[] } {
-  const where = `EXISTS (SELECT 1 FROM file f WHERE f.photo_id = p.id AND f.present = 1
-    AND (?1 IS NULL OR f.root_id = ?1)
-    AND (?2 IS NULL OR ?2 = '' OR f.folder = ?2 OR substr(f.folder, 1, length(?2) + 1) = ?2 || '/'))`;
-  const root = page.root ?? null;
-  const folder = page.folder ?? null;
-  const total =
-    db.get<{ n: number }>(`SELECT count(*) AS n FROM photo p WHERE ${where}`, root, folder)?.n ?? 0;
-  const rows = db.all<SummaryRow>(
-    `SELECT ${summaryColumns} FROM photo p LEFT JOIN cache.metadata m ON m.photo_id = p.id
-     WHERE ${where} ORDER BY m.taken_at DESC, p.id DESC LIMIT ?3 OFFSET ?4`,
-    root,
-    folder,
-    page.limit,
-    page.offset,
-  );
-  return { total, photos: rows.map(summary) };
-}
-
+/** Rows for showing, by id. */
 export function summaries(db: ReadDb, ids: readonly number[]): Map<number, PhotoSummary> {
   const rows = db.all<SummaryRow>(
     `SELECT ${summaryColumns} FROM photo p LEFT JOIN cache.metadata m ON m.photo_id = p.id
@@ -169,7 +164,7 @@ export function photoDetails(db: ReadDb, photoId: number): PhotoDetails | undefi
     ...row,
     files: fileRows(db, photoId).map(fileInfo),
     metadata: facts ? (JSON.parse(facts.json) as PhotoMetadata) : noMetadata,
-    tags: [],
+    tags: tagsOf(db, photoId),
     captions: captionLedger(db, photoId),
     chat: messages(db, photoId),
     reason: problem?.reason ?? null,

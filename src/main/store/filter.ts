@@ -1,6 +1,7 @@
 /** Which photos a filter lets through, as SQL. */
 import type { Filter } from '../../shared/contract.ts';
 import type { ReadDb, Value } from './database.ts';
+import { remembered } from './memo.ts';
 
 /** Part of a WHERE clause with the values of its `?`, in their order. */
 export interface Condition {
@@ -28,17 +29,19 @@ export function selection(filter: Filter): Selection {
 /** The index with all facts, named because the planner mistakes a shorter one for cheaper. */
 export const factsIndexed = 'cache.metadata m INDEXED BY metadata_browse';
 
-/** Ids of all photos that pass, in no order. */
+/** Ids of all photos that pass, in no order; kept while nothing changes, so not to be changed. */
 export function photoIds(db: ReadDb, filter: Filter): number[] {
-  const { files, facts } = selection(filter);
-  // Each form reads an index only: facts lie in one that covers them, the rest needs no facts.
-  const [from, id] = facts ? [factsIndexed, 'm.photo_id'] : ['photo p', 'p.id'];
-  const { sql, values } = all([...(facts ? [facts] : []), files(id)]);
-  const row = db.get<{ ids: string }>(
-    `SELECT json_group_array(${id}) AS ids FROM ${from} WHERE ${sql}`,
-    ...values,
-  );
-  return row ? (JSON.parse(row.ids) as number[]) : [];
+  return remembered(db, `ids ${JSON.stringify(filter)}`, () => {
+    const { files, facts } = selection(filter);
+    // Each form reads an index only: facts lie in one that covers them, the rest needs no facts.
+    const [from, id] = facts ? [factsIndexed, 'm.photo_id'] : ['photo p', 'p.id'];
+    const { sql, values } = all([...(facts ? [facts] : []), files(id)]);
+    const row = db.get<{ ids: string }>(
+      `SELECT json_group_array(${id}) AS ids FROM ${from} WHERE ${sql}`,
+      ...values,
+    );
+    return row ? (JSON.parse(row.ids) as number[]) : [];
+  });
 }
 
 export function all(conditions: readonly Condition[]): Condition {

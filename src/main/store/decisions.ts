@@ -1,0 +1,106 @@
+/** What a person decided: stars and tags of photos, saved searches, settings. Never computed, never lost. */
+import type { Args, Filter, SavedSearch, SettingKey, Settings } from '../../shared/contract.ts';
+import { AppError } from '../../shared/errors.ts';
+import type { ReadDb, WriteDb } from './database.ts';
+import { indexWords } from './texts.ts';
+
+/** A person's stars for all these photos or, where one is not there, for none. */
+export function rate(db: WriteDb, { ids, rating }: Args<'rate'>): void {
+  const list = JSON.stringify(ids);
+  db.transaction(() => {
+    requirePhotos(db, ids);
+    db.run(
+      `INSERT INTO rating (photo_id, stars) SELECT DISTINCT value, ?1 FROM json_each(?2) WHERE true
+       ON CONFLICT (photo_id) DO UPDATE SET stars = excluded.stars`,
+      rating,
+      list,
+    );
+    db.run(
+      'UPDATE cache.metadata SET stars = ?1 WHERE photo_id IN (SELECT value FROM json_each(?2))',
+      rating,
+      list,
+    );
+  });
+}
+
+/** Adds tags and takes tags away; upper and lower case are one tag, spelt as it was first. */
+export function tag(db: WriteDb, { ids, add, remove }: Args<'tag'>): void {
+  const photos = [...new Set(ids)];
+  db.transaction(() => {
+    requirePhotos(db, photos);
+    for (const name of add.map(tidy)) addTag(db, photos, name);
+    for (const name of remove.map(tidy))
+      db.run(
+        'DELETE FROM tag WHERE name = ?1 AND photo_id IN (SELECT value FROM json_each(?2))',
+        name,
+        JSON.stringify(photos),
+      );
+    for (const id of photos) indexWords(db, id);
+  });
+}
+
+function addTag(db: WriteDb, photos: number[], name: string): void {
+  const known = db.get<{ name: string }>('SELECT name FROM tag WHERE name = ? LIMIT 1', name);
+  db.run(
+    'INSERT OR IGNORE INTO tag (photo_id, name) SELECT value, ?1 FROM json_each(?2)',
+    known?.name ?? name,
+    JSON.stringify(photos),
+  );
+}
+
+function tidy(name: string): string {
+  return name.normalize('NFC').replaceAll(/\s+/g, ' ').trim();
+}
+
+function requirePhotos(db: ReadDb, ids: readonly number[]): void {
+  const missing = db.get<{ id: number }>(
+    'SELECT value AS id FROM json_each(?) WHERE value NOT IN (SELECT id FROM photo) LIMIT 1',
+    JSON.stringify(ids),
+  );
+  if (missing) throw new AppError('not-found', `There is no photo ${missing.id} in the library.`);
+}
+
+export function searches(db: ReadDb): SavedSearch[] {
+  const rows = db.all<Omit<SavedSearch, 'filter'> & { filter: string }>(
+    'SELECT id, name, query, filter FROM search ORDER BY id',
+  );
+  return rows.map((row) => ({ ...row, filter: JSON.parse(row.filter) as Filter }));
+}
+
+/** Keeps a search under its name, in place of the one that had it. */
+export function saveSearch(db: WriteDb, { name, query, filter }: Args<'saveSearch'>): SavedSearch {
+  db.run(
+    `INSERT INTO search (name, query, filter) VALUES (?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET query = excluded.query, filter = excluded.filter`,
+    name,
+    query,
+    JSON.stringify(filter),
+  );
+  const row = db.get<{ id: number }>('SELECT id FROM search WHERE name = ?', name);
+  return { id: row?.id ?? 0, name, query, filter };
+}
+
+export function removeSearch(db: WriteDb, id: number): void {
+  if (db.run('DELETE FROM search WHERE id = ?', id).changes === 0)
+    throw new AppError('not-found', `There is no saved search ${id}. It may have been removed already.`);
+}
+
+export function settings(db: ReadDb): Settings {
+  const rows = db.all<{ key: SettingKey; value: string }>('SELECT key, value FROM setting');
+  return Object.fromEntries(rows.map(({ key, value }) => [key, JSON.parse(value) as unknown]));
+}
+
+export function saveSetting(db: WriteDb, { key, value }: Args<'saveSettings'>): void {
+  db.run('INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)', key, JSON.stringify(value));
+}
+
+/**
+ * Makes the cache agree with what a person decided: it is written less strictly than library.db, so
+ * after a power cut it may have missed the last decisions.
+ */
+export function reconcile(db: WriteDb): void {
+  db.run(
+    `UPDATE cache.metadata SET stars = r.stars FROM rating r
+     WHERE r.photo_id = metadata.photo_id AND r.stars <> metadata.stars`,
+  );
+}
