@@ -6,6 +6,7 @@ import { fixture, indexed, place, placeSamples, scratch } from './helpers.ts';
 import { browsing } from './suite-browse.ts';
 import { exporting } from './suite-export.ts';
 import { jobs } from './suite-jobs.ts';
+import { library } from './suite-library.ts';
 import { searching } from './suite-search.ts';
 import { talking } from './suite-talk.ts';
 
@@ -66,6 +67,7 @@ export function engineSuite(name: string, open: (library: string) => Promise<Ope
     afterAll(async () => world.close());
 
     describe('browsing', () => browsing(() => world));
+    describe('the library', () => library(() => world));
     describe('searching', () => searching(() => world));
     describe('talking', () => talking(() => world));
     describe('exporting', () => exporting(() => world));

@@ -73,10 +73,12 @@ export function forgetModelResults(db: WriteDb, photoId: number): void {
     db.run(`DELETE FROM cache.${table} WHERE photo_id = ?`, photoId);
 }
 
-export function hasModelResults(db: ReadDb, photoId: number, model: string): boolean {
+/** Whether the photo needs no reading: its facts are there and, where a model is in use, what that saw. */
+export function hasResults(db: ReadDb, photoId: number, model: string | null): boolean {
   return (
-    db.get('SELECT 1 FROM cache.embedding WHERE photo_id = ? AND model = ?', photoId, model) !== undefined &&
-    db.get('SELECT 1 FROM cache.metadata WHERE photo_id = ?', photoId) !== undefined
+    db.get('SELECT 1 FROM cache.metadata WHERE photo_id = ?', photoId) !== undefined &&
+    (model === null ||
+      db.get('SELECT 1 FROM cache.embedding WHERE photo_id = ? AND model = ?', photoId, model) !== undefined)
   );
 }
 

@@ -13,7 +13,7 @@ import {
 } from './files.ts';
 import {
   forgetModelResults,
-  hasModelResults,
+  hasResults,
   saveFacts,
   saveModelResults,
   saveThumbnail,
@@ -39,7 +39,7 @@ export interface SeenFileOf {
 /** A copy, a moved file or a RAW beside its JPEG is a file of a photo that is known: nothing to compute. */
 export function adoptFile(db: WriteDb, file: PendingFile, hash: Uint8Array, model: string | null): boolean {
   const photoId = photoOfHash(db, hash) ?? (isRawName(file.name) ? jpegSibling(db, file.id) : undefined);
-  if (photoId === undefined || (model !== null && !hasModelResults(db, photoId, model))) return false;
+  if (photoId === undefined || !hasResults(db, photoId, model)) return false;
   db.transaction(() => {
     settleFile(db, file.id, hash, photoId);
     indexWords(db, photoId);
@@ -49,7 +49,7 @@ export function adoptFile(db: WriteDb, file: PendingFile, hash: Uint8Array, mode
 
 /** Known pixels spare the model only where its results for them are there. */
 export function knownPixels(db: ReadDb, file: PendingFile, model: string | null): Uint8Array | null {
-  const computed = file.photoId !== null && (model === null || hasModelResults(db, file.photoId, model));
+  const computed = file.photoId !== null && hasResults(db, file.photoId, model);
   return computed ? file.pixelHash : null;
 }
 
