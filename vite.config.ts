@@ -1,4 +1,4 @@
-/** One build for every target: the Node programs (host, CLI, compute child) and the page. */
+/** One build for every target: the Node programs (desktop, CLI, compute child), the preload and the page. */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { builtinModules } from 'node:module';
 import { defineConfig, type UserConfig } from 'vite';
@@ -10,11 +10,26 @@ const node: UserConfig = {
     ssr: true,
     target: 'node24',
     rolldownOptions: {
-      input: { cli: 'src/main/cli.ts', child: 'src/main/compute/child.ts' },
+      input: { index: 'src/main/index.ts', cli: 'src/main/cli.ts', child: 'src/main/compute/child.ts' },
       external: [/^[^./]/, ...builtinModules],
       output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' },
     },
   },
+};
+
+/** One CommonJS file: a sandboxed preload can load nothing but Electron. */
+const preload: UserConfig = {
+  build: {
+    outDir: 'dist/preload',
+    emptyOutDir: true,
+    ssr: 'src/preload/index.ts',
+    target: 'node24',
+    rolldownOptions: {
+      external: ['electron'],
+      output: { format: 'cjs', entryFileNames: 'index.cjs', codeSplitting: false },
+    },
+  },
+  ssr: { noExternal: true },
 };
 
 const page: UserConfig = {
@@ -24,4 +39,6 @@ const page: UserConfig = {
   build: { outDir: '../../dist/renderer', emptyOutDir: true, target: 'chrome140', assetsInlineLimit: 0 },
 };
 
-export default defineConfig(({ mode }) => (mode === 'page' ? page : node));
+const modes: Record<string, UserConfig> = { page, preload };
+
+export default defineConfig(({ mode }) => modes[mode] ?? node);

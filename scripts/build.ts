@@ -49,5 +49,6 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 run(['vite/bin/vite.js', 'build', '--logLevel', 'warn']);
-run(['vite/bin/vite.js', 'build', '--mode', 'page', '--logLevel', 'warn']);
+for (const mode of ['preload', 'page'])
+  run(['vite/bin/vite.js', 'build', '--mode', mode, '--logLevel', 'warn']);
 placeModels(!process.argv.includes('--without-starter'));

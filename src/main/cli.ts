@@ -8,6 +8,7 @@ import * as commands from './cli/commands.ts';
 import { exportAll, fieldList, type ExportOptions } from './cli/export.ts';
 import { say } from './cli/output.ts';
 import { startApp } from './cli/start.ts';
+import type { EngineOptions } from './engine.ts';
 import { defaultLibrary } from './lib/places.ts';
 
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
@@ -22,7 +23,12 @@ function count(text: string): number {
   return value;
 }
 
-function program(): Command {
+/** What the host of the command line brings along. */
+export type Host = Pick<EngineOptions, 'fork'>;
+
+function program(host: Host): Command {
+  const run = <A extends unknown[]>(command: (...args: A) => Promise<number>): Action =>
+    action(command, host);
   const iris = new Command('iris')
     .description('Finds, describes and talks about your photos, on your own machine.')
     .option('--library <dir>', 'folder of the library', defaultLibrary())
@@ -88,18 +94,21 @@ function program(): Command {
   return iris;
 }
 
-/** Wraps a command: arguments first, then all options; its result is the exit code. */
-function run<A extends unknown[]>(command: (...args: A) => Promise<number>) {
-  return async (...args: unknown[]): Promise<void> => {
+type Action = (...args: unknown[]) => Promise<void>;
+
+/** Wraps a command: arguments first, then all options and the host; its result is the exit code. */
+function action<A extends unknown[]>(command: (...args: A) => Promise<number>, host: Host): Action {
+  return async (...args) => {
     const self = args.at(-1) as Command;
     const positional = args.slice(0, -2);
-    process.exitCode = await command(...([...positional, self.optsWithGlobals()] as unknown as A));
+    const options = { ...self.optsWithGlobals(), ...host };
+    process.exitCode = await command(...([...positional, options] as unknown as A));
   };
 }
 
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(argv: readonly string[], host: Host = {}): Promise<void> {
   try {
-    await program().parseAsync([...argv]);
+    await program(host).parseAsync([...argv]);
   } catch (error) {
     process.exitCode = failure(error);
   }
@@ -111,4 +120,5 @@ function failure(error: unknown): number {
   return error instanceof AppError && error.code === 'bad-request' ? exitUsage : 1;
 }
 
-await main(process.argv);
+// Imported by `bin/iris.js` and by the desktop app, which call `main` themselves.
+if (import.meta.main) await main(process.argv);

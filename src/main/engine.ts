@@ -12,6 +12,7 @@ import {
   type ProbeLane,
   type SearchLane,
 } from './compute/messages.ts';
+import type { Fork } from './compute/ports.ts';
 import { superviseLane, type Lane } from './compute/supervisor.ts';
 import { places } from './lib/places.ts';
 import { counts } from './store/browse.ts';
@@ -30,6 +31,9 @@ import { addFolder, addFolders, listRoots } from './services/library.ts';
 import { chooseModel } from './services/models.ts';
 import { search } from './services/search.ts';
 
+export type { Child, Fork } from './compute/ports.ts';
+export { childEnv } from './compute/ports.ts';
+
 export interface EngineOptions {
   /** Folder of the library's databases. */
   library: string;
@@ -43,6 +47,8 @@ export interface EngineOptions {
   /** Memory at which a compute process ends itself. */
   maxRssMb?: number;
   computeEntry?: string;
+  /** How compute processes are started; Node's own fork without it. */
+  fork?: Fork;
 }
 
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -71,7 +77,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       threads,
       maxRssMb: options.maxRssMb ?? 4000,
     };
-    return superviseLane<T>(computeEntry, config, streams);
+    return superviseLane<T>(computeEntry, config, streams, options.fork);
   }
   const index = lane<IndexLane>('index', indexStreams, cores);
   const searching = lane<SearchLane>('search', searchStreams, 1);

@@ -9,10 +9,10 @@ import { readFile, realpath } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { extname } from 'node:path';
-import type { ZodType } from 'zod';
-import { schemas, type Engine, type Method } from '../shared/contract.ts';
+import type { Engine } from '../shared/contract.ts';
 import { AppError, toWire, type ErrorCode } from '../shared/errors.ts';
 import { invoke, isStream } from '../shared/rpc.ts';
+import { callLimitBytes, parsedArguments, validated } from './lib/validate.ts';
 import {
   cookieName,
   hostOf,
@@ -40,8 +40,6 @@ export interface WebHost {
 
 type Env = { Bindings: HttpBindings };
 type Refused = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503;
-
-const bodyLimitBytes = 1024 * 1024;
 
 const statusOf: Partial<Record<ErrorCode, Refused>> = {
   'bad-request': 400,
@@ -145,7 +143,7 @@ function routes(engine: Engine, { port, token, pageDir, calls }: Hosting): Hono<
   });
 
   const tooLarge = (context: Context<Env>): Response => refuse(context, 413, 'A call may have 1 MB at most.');
-  app.post('/api/:method', bodyLimit({ maxSize: bodyLimitBytes, onError: tooLarge }), (context) =>
+  app.post('/api/:method', bodyLimit({ maxSize: callLimitBytes, onError: tooLarge }), (context) =>
     call(context, engine, calls),
   );
   app.get('/thumbnail/:id{[1-9][0-9]{0,14}}', (context) => thumbnail(context, engine));
@@ -178,26 +176,10 @@ async function call(context: Context<Env>, engine: Engine, calls: Set<AbortContr
     calls.delete(controller);
   });
   const method = context.req.param('method') ?? '';
-  const args = validated(method, await context.req.text());
+  const args = validated(method, parsedArguments(method, await context.req.text()));
   const result = invoke(engine, method, args, controller.signal);
   if (!isStream(result)) return context.json({ value: await result });
   return context.body(ndjson(result), 200, { 'Content-Type': 'application/x-ndjson; charset=utf-8' });
-}
-
-function validated(method: string, body: string): unknown {
-  if (!Object.hasOwn(schemas, method)) throw new AppError('not-found', `There is no method "${method}".`);
-  const schema: ZodType = schemas[method as Method];
-  let args: unknown;
-  try {
-    args = JSON.parse(body);
-  } catch {
-    throw new AppError('bad-request', `${method}: expected a JSON object as the body.`);
-  }
-  const parsed = schema.safeParse(args);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue?.path.join('.');
-  throw new AppError('bad-request', `${method}${field ? `.${field}` : ''}: ${issue?.message ?? 'invalid'}`);
 }
 
 function ndjson(stream: AsyncIterable<unknown>): ReadableStream<Uint8Array> {

@@ -6,6 +6,7 @@ type Reply = { value?: unknown } | { chunk: unknown } | { end: true } | { error:
 
 /** Complete by type. Named here, since importing the contract's values would bring its validator along. */
 const streaming: Record<StreamMethod, true> = { chat: true, events: true };
+export const streamNames: readonly string[] = Object.keys(streaming);
 
 /** `origin` is '' for the page, which is let in by its cookie; others give the token. */
 export function httpClient(origin: string, token?: string): Api {

@@ -7,7 +7,7 @@ import { log } from '../lib/log.ts';
 import { duration } from '../lib/progress.ts';
 
 /** Options that every command has. */
-export interface Common {
+export interface Common extends Pick<EngineOptions, 'fork'> {
   library: string;
   json?: true;
 }
@@ -31,7 +31,12 @@ export async function withEngine<T>(
   holder: string,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const engine = await createEngine({ library: options.library, access, holder });
+  const engine = await createEngine({
+    library: options.library,
+    access,
+    holder,
+    ...(options.fork && { fork: options.fork }),
+  });
   try {
     return await use(engine);
   } finally {

@@ -1,11 +1,10 @@
 /** Starts compute processes, notices their death, and starts them again with a pause that grows. */
-import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../shared/errors.ts';
 import { connect } from '../../shared/rpc.ts';
 import { log } from '../lib/log.ts';
 import { rssExitCode, type LaneConfig } from './messages.ts';
-import { childPort } from './ports.ts';
+import { childPort, forkChild, type Child, type Fork } from './ports.ts';
 
 const firstPauseMs = 100;
 const longestPauseMs = 10_000;
@@ -23,24 +22,13 @@ export interface Lane<T> {
   close(): Promise<void>;
 }
 
-/** How a child is started; Electron's host passes `utilityProcess.fork` in the same shape. */
-export type Spawn = (entry: string, config: LaneConfig) => ChildProcess;
-
-export const forkChild: Spawn = (entry, config) =>
-  fork(entry, [JSON.stringify(config)], {
-    serialization: 'advanced',
-    env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', UV_THREADPOOL_SIZE: '4' },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    execArgv: [],
-  });
-
 export function superviseLane<T extends object>(
   entry: string,
   config: LaneConfig,
   streams: readonly string[],
-  spawn: Spawn = forkChild,
+  fork: Fork = forkChild,
 ): Lane<T> {
-  let running: { child: ChildProcess; client: T; since: number } | undefined;
+  let running: { child: Child; client: T; since: number } | undefined;
   let starting: Promise<T> | undefined;
   let closed = false;
   let pauseMs = 0;
@@ -57,10 +45,10 @@ export function superviseLane<T extends object>(
     if (pauseMs > 0) await delay(pauseMs);
     if (closed) throw new AppError('crashed', 'Iris is closing.');
     killReason = undefined;
-    const child = spawn(entry, config);
+    const child = fork(entry, config);
     const since = performance.now();
-    child.stderr?.on('data', (data: Buffer) => log.debug(`${config.lane}: ${data.toString('utf8').trim()}`));
-    child.once('exit', (code, signal) => {
+    child.onStderr((text) => log.debug(`${config.lane}: ${text.trim()}`));
+    child.onExit((code, signal, error) => {
       if (running?.child === child) running = undefined;
       if (closed) return;
       deaths += 1;
@@ -68,7 +56,7 @@ export function superviseLane<T extends object>(
         performance.now() - since > steadyMs
           ? 0
           : Math.min(longestPauseMs, Math.max(firstPauseMs, pauseMs * 2));
-      log.warn(describe(code, signal));
+      log.warn(error?.message ?? describe(code, signal));
     });
     const client = connect<T>(childPort(child, describe), streams);
     running = { child, client, since };
@@ -86,15 +74,15 @@ export function superviseLane<T extends object>(
     },
     kill(reason) {
       killReason = reason;
-      running?.child.kill('SIGKILL');
+      running?.child.kill();
     },
     async close() {
       closed = true;
       const child = running?.child;
-      if (!child || child.exitCode !== null) return;
-      const exited = new Promise((resolve) => child.once('exit', resolve));
-      if (child.connected) child.disconnect();
-      await Promise.race([exited, delay(closeMs).then(() => child.kill('SIGKILL'))]);
+      if (!child?.alive) return;
+      const exited = new Promise<void>((resolve) => child.onExit(() => resolve()));
+      child.end();
+      await Promise.race([exited, delay(closeMs).then(() => child.kill())]);
     },
   };
 }

@@ -15,6 +15,8 @@ function programRoot(): string {
 }
 
 const root = programRoot();
+/** In a package the program is one archive, and large files lie beside it. */
+const beside = path.extname(root) === '.asar' ? path.dirname(root) : undefined;
 const fromSource = import.meta.url.endsWith('.ts');
 
 export const places = {
@@ -24,9 +26,10 @@ export const places = {
     ? path.join(root, 'src/main/compute/child.ts')
     : path.join(root, 'dist/main/child.js'),
   /** What the build chose to ship, or all there is. */
-  models: path.join(root, fromSource ? 'models' : 'dist/models'),
-  samples: path.join(root, 'samples'),
+  models: path.join(beside ?? root, fromSource || beside ? 'models' : 'dist/models'),
+  samples: path.join(beside ?? root, 'samples'),
   page: path.join(root, 'dist/renderer'),
+  preload: path.join(root, 'dist/preload/index.cjs'),
 };
 
 /** The library's default place: XDG_DATA_HOME, Application Support or LOCALAPPDATA. */
