@@ -20,6 +20,5 @@ if (oldNode && existsSync(carried)) {
   child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
 } else {
   process.env.ORT_DISABLE_TELEMETRY = '1';
-  const { main } = await import(cli);
-  await main(process.argv);
+  await import(cli);
 }

@@ -2,7 +2,7 @@
 import { app } from 'electron';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { main } from '../cli.ts';
+import { main } from '../cli/program.ts';
 import { forkUtility } from './utility.ts';
 
 export async function runCommand(args: readonly string[]): Promise<void> {

@@ -67,10 +67,11 @@ function plain(method: string, given: unknown): unknown {
   return parsedArguments(method, text);
 }
 
-/** Text that is no JSON where there is nothing to say, such as for undefined. */
 function jsonOf(method: string, given: unknown): string {
   try {
-    return String(JSON.stringify(given));
+    const text: unknown = JSON.stringify(given);
+    // Undefined and functions have no JSON; what stands for them here is none either.
+    return typeof text === 'string' ? text : '';
   } catch {
     throw new AppError('bad-request', `${method}: expected a plain object.`);
   }

@@ -7,7 +7,7 @@ import { AppError } from '../../shared/errors.ts';
 
 export interface Asking {
   /** Whether the person wants this folder in the library. */
-  mayAdd(folder: string): Promise<boolean>;
+  mayAdd: (folder: string) => Promise<boolean>;
 }
 
 const lookEveryMs = 500;

@@ -1,0 +1,121 @@
+/** The command line: arguments to the engine's calls, answers to standard output, the rest to standard error. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import process from 'node:process';
+import { exportFormats } from '../../shared/contract.ts';
+import { AppError, reasonOf } from '../../shared/errors.ts';
+import { chat } from './chat.ts';
+import * as commands from './commands.ts';
+import { exportAll, fieldList, type ExportOptions } from './export.ts';
+import { say } from './output.ts';
+import { startApp } from './start.ts';
+import type { EngineOptions } from '../engine.ts';
+import { defaultLibrary } from '../lib/places.ts';
+
+process.env['ORT_DISABLE_TELEMETRY'] = '1';
+
+const exitUsage = 2;
+
+/** A whole number above zero; commander turns the error into exit code 2. */
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('Expected a whole number above 0.');
+  return value;
+}
+
+/** What the host of the command line brings along. */
+export type Host = Pick<EngineOptions, 'fork'>;
+
+function program(host: Host): Command {
+  const run = <A extends unknown[]>(command: (...args: A) => Promise<number>): Action =>
+    action(command, host);
+  const iris = new Command('iris')
+    .description('Finds, describes and talks about your photos, on your own machine.')
+    .option('--library <dir>', 'folder of the library', defaultLibrary())
+    .option('--json', 'print JSON on standard output')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(iris --help lists what there is)')
+    .exitOverride();
+
+  iris
+    .command('index')
+    .argument('<folder...>', 'folders with photos')
+    .description('index folders: read, embed and caption every photo in them')
+    .option('--no-captions', 'make photos searchable, but leave captions for later')
+    .action(run(commands.index));
+  iris
+    .command('search')
+    .argument('[query...]', 'what the photo shows, or words of its name or caption')
+    .description('find photos')
+    .option('--limit <n>', 'how many at most', count, 20)
+    .option('--stdin', 'read one query a line; print one line of JSON for each')
+    .action(run(commands.search));
+  iris
+    .command('caption')
+    .argument('<file...>', 'photos, in the library or not')
+    .description('describe photos')
+    .option('--prompt <text>', 'start of the caption, such as "a photo of"')
+    .action(run(commands.caption));
+  iris
+    .command('ask')
+    .argument('[file]', 'a photo')
+    .argument('[question...]', 'what you want to know')
+    .description('ask one question about a photo')
+    .option('--stdin', 'read lines of PATH<TAB>QUESTION; print one line of JSON for each')
+    .action(run(commands.ask));
+  iris
+    .command('chat')
+    .argument('<file>', 'a photo')
+    .description('talk about a photo; /again asks again, /quit ends')
+    .action(run(chat));
+  iris
+    .command('export')
+    .description('write the captions of the library')
+    .addOption(new Option('--format <format>', 'what to write').choices(exportFormats).makeOptionMandatory())
+    .option('--out <dir>', 'folder to write into; txt and xmp go beside the photos without it')
+    .option('--fields <names>', 'columns of csv and jsonl, such as caption,takenAt,size', fieldList)
+    .option('--dry-run', 'write nothing; say what would be written')
+    .action(run((options: ExportOptions) => exportAll(options)));
+  iris.command('models').description('list the models of this installation').action(run(commands.models));
+  iris
+    .command('doctor')
+    .description('check versions, library, models and the provider in use')
+    .action(run(commands.doctor));
+  iris
+    .command('serve')
+    .description('serve the page on this machine, at an address with a token')
+    .option('--port <n>', 'port; any free one without it', count)
+    .action(run(commands.serve));
+  iris
+    .command('start')
+    .argument('[folder...]', 'folders with photos; the samples without any')
+    .description('index, then open the app')
+    .action(run(startApp));
+  return iris;
+}
+
+type Action = (...args: unknown[]) => Promise<void>;
+
+/** Wraps a command: arguments first, then all options and the host; its result is the exit code. */
+function action<A extends unknown[]>(command: (...args: A) => Promise<number>, host: Host): Action {
+  return async (...args) => {
+    const self = args.at(-1) as Command;
+    const positional = args.slice(0, -2);
+    const options = { ...self.optsWithGlobals(), ...host };
+    process.exitCode = await command(...([...positional, options] as unknown as A));
+  };
+}
+
+export async function main(argv: readonly string[], host: Host = {}): Promise<void> {
+  try {
+    await program(host).parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = failure(error);
+  }
+}
+
+function failure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage; // commander has said why
+  say(`iris: ${reasonOf(error)}`);
+  return error instanceof AppError && error.code === 'bad-request' ? exitUsage : 1;
+}
