@@ -110,7 +110,7 @@ describe('A page that crashes', () => {
 describe('Quitting', () => {
   const wishes = (quit: Quit) => {
     let held = 0;
-    const event = { preventDefault: () => void held++ };
+    const event = { preventDefault: () => (held += 1) };
     return { wish: () => quit.wish(event), held: () => held };
   };
   it('closes once, holds back every wish until then, and exits once', async () => {
