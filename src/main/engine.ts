@@ -29,7 +29,9 @@ import { runIndex } from './index-job.ts';
 import { Jobs } from './services/jobs.ts';
 import { addFolder, addFolders, listRoots } from './services/library.ts';
 import { chooseModel } from './services/models.ts';
-import { search } from './services/search.ts';
+import { listFolder } from './services/home-folders.ts';
+import { Pictures } from './services/pictures.ts';
+import { search, similar } from './services/search.ts';
 
 export type { Child, Fork } from './compute/ports.ts';
 export { childEnv } from './compute/ports.ts';
@@ -94,6 +96,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   };
   const ask = new Ask({ db, writer, generate, index, model: modelVersion });
 
+  const finding = { db, searching, index, model: version };
+  const pictures = new Pictures(db, index);
+
   return {
     status: () =>
       Promise.resolve<LibraryStatus>({
@@ -130,7 +135,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
     ...catalog(db, writes),
-    search: ({ query, limit }) => search(db, searching, version, query, limit),
+    search: (args) => search(finding, args),
+    similar: (args) => similar(finding, args),
+    listFolder: ({ path }) => listFolder(path),
     caption: ({ photo, prompt }, signal) => ask.caption(photo, prompt, signal),
     writeCaption: async ({ id, text }) => writeCaption(writes(), id, text),
     ask: ({ photo, question }, signal) => ask.ask(photo, question, signal),
@@ -157,10 +164,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         probe: (name) => lane<ProbeLane>('probe', [], cores, name),
       }),
     events: (_, signal) => jobs.events(signal),
-    // Being built: each of these is replaced by its service.
-    listFolder: unbuilt,
-    similar: unbuilt,
-    picture: unbuilt,
+    picture: (photoId) => pictures.get(photoId),
     thumbnail: (photoId) => Promise.resolve(thumbnail(db, photoId)),
     async close() {
       await jobs.close();
@@ -176,8 +180,6 @@ const unheard: ExportProgress = {
   done: () => undefined,
   pass: () => Promise.resolve(),
 };
-
-const unbuilt = (): Promise<never> => Promise.reject(new AppError('internal', 'This is not built yet.'));
 
 function open({ library, access, holder }: EngineOptions): { db: ReadDb; writer: WriteDb | null } {
   if (access === 'read') {

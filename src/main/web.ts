@@ -3,7 +3,6 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { getCookie, setCookie } from 'hono/cookie';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, realpath } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -23,6 +22,7 @@ import {
   sameToken,
   securityHeaders,
 } from './web-guard.ts';
+import { imageAnswer } from './web-media.ts';
 
 export interface WebOptions {
   port?: number;
@@ -146,7 +146,20 @@ function routes(engine: Engine, { port, token, pageDir, calls }: Hosting): Hono<
   app.post('/api/:method', bodyLimit({ maxSize: callLimitBytes, onError: tooLarge }), (context) =>
     call(context, engine, calls),
   );
-  app.get('/thumbnail/:id{[1-9][0-9]{0,14}}', (context) => thumbnail(context, engine));
+  const image = async (
+    context: Context<Env>,
+    read: Engine['thumbnail'],
+    missing: string,
+  ): Promise<Response> => {
+    const bytes = await read.call(engine, Number(context.req.param('id')));
+    return bytes ? imageAnswer(context.req.raw.headers, bytes) : refuse(context, 404, missing);
+  };
+  app.get('/thumbnail/:id{[1-9][0-9]{0,14}}', (context) =>
+    image(context, engine.thumbnail, 'This photo has no thumbnail yet.'),
+  );
+  app.get('/photo/:id{[1-9][0-9]{0,14}}', (context) =>
+    image(context, engine.picture, 'There is no such photo.'),
+  );
   app.get('*', (context) => asset(context, pageDir));
   app.notFound((context) => refuse(context, 404, 'There is nothing here.'));
   app.onError((error, context) => {
@@ -201,16 +214,6 @@ function ndjson(stream: AsyncIterable<unknown>): ReadableStream<Uint8Array> {
       await iterator.return?.();
     },
   });
-}
-
-async function thumbnail(context: Context<Env>, engine: Engine): Promise<Response> {
-  const bytes = await engine.thumbnail(Number(context.req.param('id')));
-  if (!bytes) return refuse(context, 404, 'This photo has no thumbnail yet.');
-  const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 32)}"`;
-  // Asked again each time (a photo may be edited), but sent again only where it changed.
-  const headers = { ETag: etag, 'Cache-Control': 'private, no-cache' };
-  if (context.req.header('if-none-match') === etag) return context.body(null, 304, headers);
-  return context.body(new Uint8Array(bytes), 200, { ...headers, 'Content-Type': 'image/jpeg' });
 }
 
 async function asset(context: Context<Env>, pageDir: string): Promise<Response> {

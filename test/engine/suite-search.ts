@@ -1,7 +1,10 @@
 /** Searching: by what a photo shows, by words of captions, names and chats, and by nothing at all. */
+import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
+import sharp from 'sharp';
 import { expect, it } from 'vitest';
-import { photoNamed } from './helpers.ts';
+import type { SearchAnswer } from '../../src/shared/contract.ts';
+import { fixture, photoNamed, samples } from './helpers.ts';
 import { photoCount, type World } from './suite.ts';
 
 export function searching(world: () => World): void {
@@ -80,4 +83,119 @@ export function searching(world: () => World): void {
     const { hits } = await world().api.search({ query: '  ', limit: 5 });
     expect(hits).toEqual([]);
   });
+
+  it('searches only what the filter lets through, by looks and by words', async () => {
+    const { api } = world();
+    const all = await api.search({ query: 'cat', limit: 1000 });
+    const chosen = await api.search({ query: 'cat', filter: { folder: 'camera' }, limit: 1000 });
+    expect(names(chosen)).toEqual(['gps.jpg', 'grandmaHouse_1936.png', 'no-offset.jpg', 'zero-date.jpg']);
+    const order = chosen.hits.map((hit) => hit.photo.id);
+    expect(all.hits.map((hit) => hit.photo.id).filter((id) => order.includes(id))).toEqual(order);
+    const words = await api.search({ query: 'orientation', filter: { folder: 'camera' }, limit: 1000 });
+    expect(words.hits.flatMap((hit) => hit.why).some((why) => why.kind === 'name')).toBe(false);
+    expect((await api.search({ query: 'cat', filter: { folder: 'nowhere' } })).hits).toEqual([]);
+    expect((await api.search({ query: 'cat', filter: {}, limit: 1000 })).hits).toEqual(all.hits);
+  });
+
+  it('finds words in quotes only where they stand like this', async () => {
+    const { api } = world();
+    expect(names(await api.search({ query: '"grandma house"' }))).toEqual(['grandmaHouse_1936.png']);
+    expect(names(await api.search({ query: '"house grandma"' }))).toEqual([]);
+    const both = await api.search({ query: 'a cat "orientation 3"' });
+    expect(names(both)).toEqual(['orientation-3.jpg']);
+  });
+
+  it('leaves out photos whose words match what is not wanted, and those that show it come later', async () => {
+    const { api } = world();
+    const plain = await api.search({ query: 'animal', limit: 1000 });
+    const without = await api.search({ query: 'animal -turned', limit: 1000 });
+    expect(without.hits).toHaveLength(plain.hits.length - 8);
+    expect(without.hits.some((hit) => hit.path.includes('turned'))).toBe(false);
+    const rank = ({ hits }: SearchAnswer): number =>
+      hits.findIndex((hit) => ['sample-02.png', 'the cat again.png'].includes(hit.photo.name));
+    const noCat = await api.search({ query: 'animal -kitten', limit: 1000 });
+    expect(rank(noCat)).toBeGreaterThan(rank(plain));
+    expect((await api.search({ query: '-kitten', limit: 1000 })).hits.some((hit) => hit.likely)).toBe(false);
+  });
+
+  it('finds photos that look like one, without itself, within a filter', async () => {
+    const { api } = world();
+    const { id } = await photoNamed(api, 'orientation-3.jpg');
+    const { hits, query } = await api.similar({ to: { id }, limit: 1000 });
+    expect(query).toBe('');
+    expect(hits).toHaveLength(photoCount - 1);
+    expect(hits.map((hit) => hit.photo.id)).not.toContain(id);
+    // Seven more turnings of the same picture, and three photos of the camera folder that show it too.
+    const same = /^(?:orientation-\d|gps|no-offset|zero-date)\.jpg$/;
+    expect(hits.slice(0, 10).filter(({ photo, likely }) => likely && same.test(photo.name))).toHaveLength(10);
+    expect(hits.filter(({ photo, likely }) => likely && photo.name.startsWith('sample'))).toEqual([]);
+    expect(hits[0]?.why).toEqual([{ kind: 'looks', detail: hits[0]?.score.toFixed(3) }]);
+    const within = await api.similar({ to: { id }, filter: { folder: 'camera' } });
+    expect(names(within)).toEqual(['gps.jpg', 'grandmaHouse_1936.png', 'no-offset.jpg', 'zero-date.jpg']);
+    await expect(api.similar({ to: { id: 99_999 } })).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('finds the photo that a picture from elsewhere shows', async () => {
+    const { api } = world();
+    const small = await sharp(path.join(samples, 'sample-03.jpg')).autoOrient().resize(400).webp().toBuffer();
+    const { hits } = await api.similar({ to: { image: small.toString('base64') }, limit: 3 });
+    expect(hits[0]?.photo.name).toBe('sample-03.jpg');
+    expect(hits[0]?.likely).toBe(true);
+  });
+
+  it.each([
+    ['text', 'no image format', Buffer.from('not a picture')],
+    [
+      'an SVG',
+      'no image format',
+      Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+    ],
+    ['a bomb', 'exceeds pixel limit', fixture('bomb.png')],
+    ['half a photo', 'Not decodable as jpeg', fixture('truncated.jpg')],
+  ])('says why %s cannot be compared', async (_, message, content) => {
+    const image = typeof content === 'string' ? await readFile(content) : content;
+    await expect(world().api.similar({ to: { image: image.toString('base64') } })).rejects.toMatchObject({
+      code: 'unreadable',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it('shows a photo upright and large, without what the camera wrote into it', async () => {
+    const { api, engine, photos } = world();
+    const { id, width, height } = await photoNamed(api, 'orientation-6.jpg');
+    const jpeg = await engine.picture(id);
+    const facts = await sharp(jpeg).metadata();
+    expect(facts).toMatchObject({ format: 'jpeg', width, height, space: 'srgb' });
+    expect([facts.orientation, facts.exif]).toEqual([undefined, undefined]);
+    expect(await engine.picture(id)).toEqual(jpeg);
+    expect(await engine.picture(99_999)).toBeUndefined();
+    const { id: placed } = await photoNamed(api, 'gps.jpg');
+    const original = await readFile(path.join(photos, 'camera/gps.jpg'));
+    expect(Buffer.from((await engine.picture(placed)) ?? []).equals(original)).toBe(false);
+  });
+
+  it('says which file is missing when its picture is asked for', async () => {
+    const { api, engine, photos } = world();
+    const { id } = await photoNamed(api, 'no-offset.jpg');
+    const file = path.join(photos, 'camera/no-offset.jpg');
+    await rename(file, `${file}.away`);
+    await expect(engine.picture(id)).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringContaining(file) as string,
+    });
+    await rename(`${file}.away`, file);
+    await expect(engine.picture(id)).resolves.toBeDefined();
+  });
+
+  it('lists folders of the home folder only', async () => {
+    const { api, photos } = world();
+    expect((await api.listFolder({})).parent).toBeNull();
+    await expect(api.listFolder({ path: path.dirname(photos) })).rejects.toMatchObject({
+      code: 'bad-request',
+    });
+  });
+}
+
+function names({ hits }: SearchAnswer): string[] {
+  return hits.map((hit) => hit.photo.name).sort();
 }

@@ -15,6 +15,25 @@ function unit(dimension: number, random: () => number): Float32Array {
   return normalise(Float32Array.from({ length: dimension }, random));
 }
 
+/** A matrix of random vectors whose ids count from 1, and the vectors as it keeps them. */
+function filled(
+  size: number,
+  dimension: number,
+  random: () => number,
+): { matrix: VectorMatrix; vectors: Float32Array[] } {
+  const matrix = new VectorMatrix(dimension);
+  const vectors = Array.from({ length: size }, () => unit(dimension, random));
+  vectors.forEach((vector, i) => matrix.set(i + 1, toHalf(vector)));
+  return { matrix, vectors: vectors.map((vector) => fromHalf(toHalf(vector))) };
+}
+
+/** Brute force: all vectors by their similarity. */
+function ranked(query: Float32Array, vectors: Float32Array[]): { id: number; similarity: number }[] {
+  return vectors
+    .map((vector, i) => ({ id: i + 1, similarity: dot(query, vector) }))
+    .sort((a, b) => b.similarity - a.similarity || a.id - b.id);
+}
+
 describe('VectorMatrix', () => {
   it('finds what a plain comparison with every vector finds, in the same order', () => {
     const random = generator(7);
@@ -33,6 +52,48 @@ describe('VectorMatrix', () => {
       expect(near.map((entry) => entry.id)).toEqual(plain.map((entry) => entry.id));
       near.forEach((entry, i) => expect(entry.similarity).toBeCloseTo(plain[i]?.similarity ?? 0, 5));
     }
+  });
+
+  describe.each([
+    ['1 %', (id: number) => id % 100 === 0],
+    ['10 %', (id: number) => id % 10 === 3],
+    ['90 %', (id: number) => id % 10 !== 3],
+    ['all', () => true],
+    ['none', () => false],
+  ])('with a filter that lets %s through', (_, allows) => {
+    it('finds what a plain comparison with the allowed vectors finds', () => {
+      const random = generator(11);
+      const { matrix, vectors } = filled(6000, 32, random);
+      for (let q = 0; q < 3; q++) {
+        const query = unit(32, random);
+        const plain = ranked(query, vectors).filter(({ id }) => allows(id));
+        const near = matrix.nearest(query, 100, allows);
+        expect(near.map((entry) => entry.id)).toEqual(plain.slice(0, 100).map((entry) => entry.id));
+      }
+    });
+  });
+
+  it.each([0.1, 0.5, 0.9])('finds the allowed %s of the rows though all others are nearer', (share) => {
+    const random = generator(5);
+    const { matrix, vectors } = filled(6000, 32, random);
+    const query = unit(32, random);
+    const order = ranked(query, vectors);
+    const far = order.slice(Math.round(order.length * (1 - share)));
+    const allowed = new Set(far.map((entry) => entry.id));
+    const near = matrix.nearest(query, 300, (id) => allowed.has(id));
+    expect(near.map((entry) => entry.id)).toEqual(far.slice(0, 300).map((entry) => entry.id));
+  });
+
+  it('knows the vector of a photo, its similarity, and what photos score in general', () => {
+    const random = generator(9);
+    const { matrix, vectors } = filled(5000, 64, random);
+    const query = vectors[41] ?? new Float32Array();
+    expect(matrix.vector(42)).toEqual(query);
+    expect(matrix.similarity(query, 42)).toBeCloseTo(1, 3);
+    expect([matrix.vector(5001), matrix.similarity(query, 5001)]).toEqual([undefined, undefined]);
+    const { mean, std } = matrix.background(query);
+    expect(Math.abs(mean)).toBeLessThan(0.01); // random directions: mean 0, deviation 1 / sqrt(64)
+    expect(std).toBeCloseTo(0.125, 2);
   });
 
   it('replaces the row of a photo that is set again', () => {

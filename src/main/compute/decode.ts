@@ -1,14 +1,16 @@
-/** Decodes a photo once: an upright picture of at most 720 px, from which thumbnail and model input come. */
+/** Decodes a photo once: an upright picture, by default of at most 720 px, for thumbnail and model input both. */
 import { createHash } from 'node:crypto';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { resizePlan } from '../inference/preprocess.ts';
 import type { Pixels, Preprocess } from '../inference/model.ts';
-import { extensionOf, imageType, headBytes } from '../lib/image-type.ts';
+import { imageType, headBytes } from '../lib/image-type.ts';
 
 /** Larger headers are refused before decoding: a header of 100 bytes can ask for gigabytes. */
 const maxPixels = 150_000_000;
 const thumbnailSide = 720;
+/** Longest side of a photo that is looked at closely: more than most screens show. */
+export const pictureSide = 4096;
 const decodeSeconds = 15;
 
 sharp.concurrency(1); // many photos at once beat many threads on one
@@ -33,21 +35,22 @@ export interface Decoded {
 }
 
 /**
- * Decodes file content to an upright picture of at most 720 px, shrinking on load where the format can.
+ * Decodes file content to an upright picture of at most `side` px, shrinking on load where the format can.
  *
- * `full` decodes at full size, for models that ask for more than the thumbnail holds.
  * Throws AppError `unreadable` with what the decoder said.
  */
-export async function decode(content: Buffer, name: string, full = false): Promise<Decoded> {
+export async function decode(content: Buffer, name: string, side = thumbnailSide): Promise<Decoded> {
   const type = imageType(content.subarray(0, headBytes), name);
+  if (!type)
+    throw new AppError('unreadable', 'Its content is no image format that Iris knows, such as JPEG or PNG.');
   if (type === 'bmp')
     throw new AppError('unreadable', 'Iris does not read BMP files; save it as PNG or JPEG.');
   try {
     const source = type === 'heic' ? await decodeHeic(content) : { image: open(content), orient: true };
-    return await shrink(source.image, source.orient, full);
+    return await shrink(source.image, source.orient, side);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError('unreadable', `Not decodable as ${type ?? extensionOf(name)}: ${reasonOf(error)}`);
+    throw new AppError('unreadable', `Not decodable as ${type}: ${reasonOf(error)}`);
   }
 }
 
@@ -56,10 +59,9 @@ function open(content: Buffer): Sharp {
   return sharp(content, { failOn: 'error', limitInputPixels: maxPixels, sequentialRead: true, pages: 1 });
 }
 
-async function shrink(image: Sharp, orient: boolean, full: boolean): Promise<Decoded> {
+async function shrink(image: Sharp, orient: boolean, side: number): Promise<Decoded> {
   const header = await image.metadata();
   checkSize(header);
-  const side = full ? Math.max(header.width, header.height) : thumbnailSide;
   let upright = (orient ? image.autoOrient() : image)
     .timeout({ seconds: decodeSeconds })
     .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true, kernel: 'cubic' });
@@ -119,6 +121,10 @@ const raw = (picture: Picture): Sharp =>
 
 export async function thumbnailOf(picture: Picture): Promise<Uint8Array> {
   return await raw(picture).jpeg({ quality: 82 }).toBuffer();
+}
+
+export async function closeUpOf(picture: Picture): Promise<Uint8Array> {
+  return await raw(picture).jpeg({ quality: 88 }).toBuffer();
 }
 
 /** The picture at the model's own size and fit, as bytes RGB. */

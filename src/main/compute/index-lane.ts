@@ -6,7 +6,16 @@ import type { Model, Pixels } from '../inference/model.ts';
 import { Channel, limiter } from '../lib/channel.ts';
 import { headBytes, imageType, isPhotoName } from '../lib/image-type.ts';
 import { toHalf } from '../lib/vectors.ts';
-import { decode, meanColour, pixelHash, pixelsFor, thumbnailOf, type Decoded } from './decode.ts';
+import {
+  closeUpOf,
+  decode,
+  meanColour,
+  pictureSide,
+  pixelHash,
+  pixelsFor,
+  thumbnailOf,
+  type Decoded,
+} from './decode.ts';
 import { readMetadata } from './metadata.ts';
 import { rawPreview } from './raw.ts';
 import type { FileToRead, Identified, IndexEvent, IndexLane, PhotoToSee, SeenPhoto } from './messages.ts';
@@ -14,10 +23,13 @@ import type { FileToRead, Identified, IndexEvent, IndexLane, PhotoToSee, SeenPho
 const maxBytes = 1024 * 1024 * 1024;
 /** Photos decoded at once: more than there are threads, so that they have work while the model runs. */
 const decodesAtOnce = 12;
+/** Pictures of full size at once: each may hold half a gigabyte while it is decoded. */
+const picturesAtOnce = 2;
 
 export function createIndexLane(loadModel: () => Promise<Model | undefined>): IndexLane {
   const decoding = limiter(decodesAtOnce);
   const modelTurn = limiter(1);
+  const showing = limiter(picturesAtOnce);
 
   async function* process({
     files,
@@ -56,6 +68,14 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
       const { decoded } = await openPhoto(file);
       return await pixelsFor(decoded.picture, model.manifest.preprocess);
     },
+    picture: ({ file }) =>
+      showing(async () => {
+        const { decoded } = await openPhoto(file, pictureSide).catch((error: unknown) => {
+          throw error instanceof AppError ? error : new AppError('unreadable', readable(error));
+        });
+        return await closeUpOf(decoded.picture);
+      }),
+    embed: ({ image }) => showing(() => embed(loadModel, Buffer.from(image), modelTurn)),
   };
 }
 
@@ -65,12 +85,28 @@ interface ReadPhoto {
 }
 
 /** The file's content and its picture; of a RAW file, the JPEG that the camera put into it. */
-async function openPhoto(file: FileToRead): Promise<{ bytes: Buffer; decoded: Decoded }> {
+async function openPhoto(file: FileToRead, side?: number): Promise<{ bytes: Buffer; decoded: Decoded }> {
   const bytes = await content(file.path);
   if (imageType(bytes.subarray(0, headBytes), file.name) !== 'raw')
-    return { bytes, decoded: await decode(bytes, file.name) };
-  const decoded = await decode(await rawPreview(file.path), `${file.name}.jpg`);
+    return { bytes, decoded: await decode(bytes, file.name, side) };
+  const decoded = await decode(await rawPreview(file.path), `${file.name}.jpg`, side);
   return { bytes, decoded: { ...decoded, format: 'raw', exif: undefined } };
+}
+
+/** A picture from outside the library, which passes the same gates as a file. */
+async function embed(
+  loadModel: () => Promise<Model | undefined>,
+  image: Buffer,
+  modelTurn: ReturnType<typeof limiter>,
+): Promise<Uint8Array> {
+  const model = await loadModel();
+  if (!model?.see || !model.manifest.embed)
+    throw new AppError('model', 'There is no model that can compare photos.');
+  const { picture } = await decode(image, '');
+  const pixels = await pixelsFor(picture, model.manifest.preprocess);
+  const [seen] = (await modelTurn(async () => model.see?.([pixels]))) ?? [];
+  if (!seen?.embedding) throw new AppError('model', 'The model gave no vector for this picture.');
+  return toHalf(seen.embedding);
 }
 
 /** Decodes one photo; what is wrong with it is an event, not an error. */

@@ -1,5 +1,5 @@
 /** What the three compute lanes answer: plain interfaces whose calls travel as messages. */
-import type { PhotoMetadata, Why } from '../../shared/contract.ts';
+import type { Filter, PhotoMetadata, Why } from '../../shared/contract.ts';
 import type { Generated, Prompt } from '../inference/model.ts';
 import type { Probe } from '../inference/provider.ts';
 
@@ -54,6 +54,10 @@ export interface IndexLane {
   process(args: { files: PhotoToSee[]; model: boolean }, signal?: AbortSignal): AsyncIterable<IndexEvent>;
   /** A photo at the generate model's size, for one that is not in the library or has no prefix kept. */
   pixels(args: { file: FileToRead }): Promise<Uint8Array>;
+  /** A photo for looking at closely: an upright sRGB JPEG, never the original bytes. */
+  picture(args: { file: FileToRead }): Promise<Uint8Array>;
+  /** What the model sees in a picture that is no file of the library: its vector as float16 bytes. */
+  embed(args: { image: Uint8Array }): Promise<Uint8Array>;
 }
 export const indexStreams = ['process'] as const;
 
@@ -64,8 +68,17 @@ export interface LaneHit {
   likely: boolean;
 }
 
+export interface Found {
+  hits: LaneHit[];
+  searchable: number;
+}
+/** A photo of the library, or the float16 vector of another picture. */
+export type Likeness = { id: number } | { vector: Uint8Array };
+
 export interface SearchLane {
-  search(args: { query: string; limit: number }): Promise<{ hits: LaneHit[]; searchable: number }>;
+  search(args: { query: string; filter?: Filter | undefined; limit: number }): Promise<Found>;
+  /** Photos by how much they look like one, which is left out itself. */
+  similar(args: { to: Likeness; filter?: Filter | undefined; limit: number }): Promise<Found>;
   /** Takes in embeddings written since; `rebuild` when photos went or came back. */
   refresh(args: { rebuild: boolean }): Promise<{ searchable: number }>;
 }

@@ -1,17 +1,23 @@
 /** The search lane: text encoder, vector matrix and full-text index, on a read-only connection. */
-import type { Why } from '../../shared/contract.ts';
+import type { Filter, Why } from '../../shared/contract.ts';
+import { AppError } from '../../shared/errors.ts';
 import type { Model } from '../inference/model.ts';
 import type { ReadDb } from '../store/database.ts';
+import { photoIds } from '../store/filter.ts';
 import { embeddingsAfter } from '../store/results.ts';
 import { matchWords } from '../store/texts.ts';
-import { VectorMatrix } from '../lib/matrix.ts';
-import { fuse, matchedWords, wordsQuery, type Ranked } from '../lib/fusion.ts';
-import type { LaneHit, SearchLane } from './messages.ts';
+import { fuse, matchedWords, phraseQuery, wordsQuery, type Ranked } from '../lib/fusion.ts';
+import { VectorMatrix, type Allows } from '../lib/matrix.ts';
+import { parseQuery, type ParsedQuery } from '../lib/query.ts';
+import { fromHalf, steer } from '../lib/vectors.ts';
+import type { LaneHit, Likeness, SearchLane } from './messages.ts';
 
 const rowsAtOnce = 5000;
 const textCandidates = 1000;
 /** Standard deviations above what unrelated pairs score: from there on a match is likely. */
 const likelyDeviations = 3;
+/** From this similarity on two pictures are the same one saved twice, in a library of any kind. */
+const sameSimilarity = 0.98;
 const rememberedQueries = 200;
 
 export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | undefined>): SearchLane {
@@ -33,6 +39,7 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
   }
 
   async function embed(model: Model, query: string): Promise<Float32Array | undefined> {
+    if (query === '') return undefined;
     const known = remembered.get(query);
     if (known) return known;
     const [vector] = (await model.embedText?.([query])) ?? [];
@@ -43,42 +50,90 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     return vector;
   }
 
-  async function byLooks(query: string, limit: number): Promise<Ranked[]> {
+  /**
+   * By what photos show. What must not be there pulls the other way, and a photo that likely shows it is
+   * never a likely match.
+   */
+  async function byLooks(query: ParsedQuery, limit: number, allows: Allows | undefined): Promise<Ranked[]> {
     const model = await loadModel();
     const rows = await catchUp(model);
     if (!model || !rows || rows.size === 0) return [];
-    const vector = await embed(model, query);
-    const relevance = model.manifest.embed?.relevance ?? { mean: 0, std: 1 };
-    return (vector ? rows.nearest(vector, Math.max(limit, textCandidates)) : []).map(
-      ({ id, similarity }) => ({
-        photoId: id,
-        why: { kind: 'looks', detail: similarity.toFixed(3) } satisfies Why,
-        likely: similarity > relevance.mean + likelyDeviations * relevance.std,
-      }),
-    );
+    const wanted = await embed(model, query.text);
+    const unwanted = await embed(model, query.without.join(', '));
+    const { mean, std } = model.manifest.embed?.relevance ?? { mean: 0, std: 1 };
+    const shows = (vector: Float32Array | undefined, id: number): boolean =>
+      vector !== undefined && (rows.similarity(vector, id) ?? 0) > mean + likelyDeviations * std;
+    const direction = steer(wanted, unwanted);
+    if (!direction) return [];
+    return rows.nearest(direction, Math.max(limit, textCandidates), allows).map(({ id, similarity }) => ({
+      photoId: id,
+      why: looks(wanted ? (rows.similarity(wanted, id) ?? 0) : similarity),
+      likely: shows(wanted, id) && !shows(unwanted, id),
+    }));
   }
 
-  function byWords(query: string, column: 'caption' | 'name' | 'chat'): Ranked[] {
+  function byWords(query: string, column: 'caption' | 'name' | 'chat', allows: Allows | undefined): Ranked[] {
     const expression = wordsQuery(query, column);
     if (!expression) return [];
-    return matchWords(db, expression, textCandidates).map((photoId) => ({
+    return matchWords(db, expression, textCandidates, allows).map((photoId) => ({
       photoId,
       why: { kind: column, detail: matchedWords(query) } satisfies Why,
       likely: true,
     }));
   }
 
+  /** Which photos the filter and the query's operators leave; undefined for all. */
+  function scope(filter: Filter | undefined, { phrases, without }: ParsedQuery): Allows | undefined {
+    const having = phrases.map((phrase) => withPhrase(phrase));
+    const excluded = without.map((phrase) => withPhrase(phrase));
+    if (filter && Object.values(filter).some((value) => value !== undefined))
+      having.push(new Set(photoIds(db, filter)));
+    if (having.length + excluded.length === 0) return undefined;
+    return (id) => having.every((ids) => ids.has(id)) && !excluded.some((ids) => ids.has(id));
+  }
+
+  function withPhrase(phrase: string): Set<number> {
+    return new Set(matchWords(db, phraseQuery(phrase), Infinity));
+  }
+
+  function likeness(to: Likeness, rows: VectorMatrix): Float32Array {
+    const vector = 'id' in to ? rows.vector(to.id) : fromHalf(to.vector);
+    if (vector) return vector;
+    throw new AppError(
+      'not-found',
+      'Iris has not looked at this photo yet. It can be compared when indexing has reached it.',
+    );
+  }
+
   return {
-    async search({ query, limit }) {
-      const looks = await byLooks(query, limit);
+    async search({ query, filter, limit }) {
+      const parsed = parseQuery(query);
+      const allows = scope(filter, parsed);
       const lists = {
-        looks,
-        caption: byWords(query, 'caption'),
-        name: byWords(query, 'name'),
-        chat: byWords(query, 'chat'),
+        looks: await byLooks(parsed, limit, allows),
+        caption: byWords(parsed.text, 'caption', allows),
+        name: byWords(parsed.text, 'name', allows),
+        chat: byWords(parsed.text, 'chat', allows),
       };
       const hits: LaneHit[] = fuse(lists).slice(0, limit);
       return { hits, searchable: matrix?.size ?? 0 };
+    },
+    async similar({ to, filter, limit }) {
+      const rows = await catchUp(await loadModel());
+      if (!rows) throw new AppError('model', 'There is no model that can compare photos.');
+      const vector = likeness(to, rows);
+      const allowed = scope(filter, parseQuery(''));
+      const itself = 'id' in to ? to.id : undefined;
+      const near = rows.nearest(vector, limit, (id) => id !== itself && (allowed?.(id) ?? true));
+      const { mean, std } = rows.background(vector);
+      const threshold = Math.min(mean + likelyDeviations * std, sameSimilarity);
+      const hits = near.map(({ id, similarity }) => ({
+        photoId: id,
+        score: similarity,
+        why: [looks(similarity)],
+        likely: similarity > threshold,
+      }));
+      return { hits, searchable: rows.size };
     },
     async refresh({ rebuild }) {
       if (rebuild) {
@@ -90,3 +145,5 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     },
   };
 }
+
+const looks = (similarity: number): Why => ({ kind: 'looks', detail: similarity.toFixed(3) });

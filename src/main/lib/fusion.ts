@@ -41,14 +41,19 @@ const common = new Set(
   ),
 );
 
-function terms(query: string): string[] {
-  const words =
-    query
+function words(text: string): string[] {
+  return (
+    text
       .normalize('NFC')
       .toLowerCase()
-      .match(/[\p{L}\p{N}]+/gu) ?? [];
-  const telling = words.filter((word) => !common.has(word));
-  return [...new Set(telling.length > 0 ? telling : words)].slice(0, 32);
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
+}
+
+function terms(query: string): string[] {
+  const all = words(query);
+  const telling = all.filter((word) => !common.has(word));
+  return [...new Set(telling.length > 0 ? telling : all)].slice(0, 32);
 }
 
 /**
@@ -58,6 +63,11 @@ function terms(query: string): string[] {
 export function wordsQuery(query: string, column: string): string | undefined {
   const quoted = terms(query).map((term) => `"${term}"`);
   return quoted.length > 0 ? `{${column}} : (${quoted.join(' AND ')})` : undefined;
+}
+
+/** An FTS5 expression for words that follow each other, in any column. */
+export function phraseQuery(phrase: string): string {
+  return `"${words(phrase).slice(0, 64).join(' ')}"`;
 }
 
 /** The words of the query that count, for saying why something matched. */

@@ -14,6 +14,15 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return sum;
 }
 
+/** How strongly what must not be there pulls away from it: half as strongly as what must be there pulls. */
+const pull = 0.5;
+
+/** The direction towards `wanted` and away from `unwanted`, of unit length; undefined without either. */
+export function steer(wanted?: Float32Array, unwanted?: Float32Array): Float32Array | undefined {
+  if (!unwanted) return wanted;
+  return normalise(unwanted.map((x, i) => (wanted?.[i] ?? 0) - pull * x));
+}
+
 /** Little-endian float16 bytes, two for each number: the form embeddings are stored in. */
 export function toHalf(vector: Float32Array): Uint8Array {
   return new Uint8Array(new Float16Array(vector).buffer);

@@ -124,14 +124,23 @@ function separated(name: string): string {
   return apart.toLowerCase();
 }
 
-/** Photos with a file whose words match the FTS5 expression, best first by BM25, equal ones by id. */
-export function matchWords(db: ReadDb, expression: string, limit: number): number[] {
+/**
+ * Photos with a file whose words match the FTS5 expression, best first by BM25, equal ones by id. Those that
+ * `allows` leaves out do not count towards the limit.
+ */
+export function matchWords(
+  db: ReadDb,
+  expression: string,
+  limit: number,
+  allows?: (photoId: number) => boolean,
+): number[] {
   const rows = db.all<{ photoId: number }>(
     `SELECT rowid AS photoId FROM cache.words WHERE words MATCH ?
        AND EXISTS (SELECT 1 FROM file f WHERE f.photo_id = words.rowid AND f.present = 1)
      ORDER BY bm25(words), rowid LIMIT ?`,
     expression,
-    limit,
+    allows || limit === Infinity ? -1 : limit,
   );
-  return rows.map((row) => row.photoId);
+  const ids = rows.map((row) => row.photoId);
+  return allows ? ids.filter(allows).slice(0, limit) : ids;
 }
