@@ -146,19 +146,11 @@ function routes(engine: Engine, { port, token, pageDir, calls }: Hosting): Hono<
   app.post('/api/:method', bodyLimit({ maxSize: callLimitBytes, onError: tooLarge }), (context) =>
     call(context, engine, calls),
   );
-  const image = async (
-    context: Context<Env>,
-    read: Engine['thumbnail'],
-    missing: string,
-  ): Promise<Response> => {
-    const bytes = await read.call(engine, Number(context.req.param('id')));
-    return bytes ? imageAnswer(context.req.raw.headers, bytes) : refuse(context, 404, missing);
-  };
-  app.get('/thumbnail/:id{[1-9][0-9]{0,14}}', (context) =>
-    image(context, engine.thumbnail, 'This photo has no thumbnail yet.'),
+  app.get('/thumbnail/:id{[1-9][0-9]{0,14}}', async (context) =>
+    image(context, await engine.thumbnail(photoId(context)), 'This photo has no thumbnail yet.'),
   );
-  app.get('/photo/:id{[1-9][0-9]{0,14}}', (context) =>
-    image(context, engine.picture, 'There is no such photo.'),
+  app.get('/photo/:id{[1-9][0-9]{0,14}}', async (context) =>
+    image(context, await engine.picture(photoId(context)), 'There is no such photo.'),
   );
   app.get('*', (context) => asset(context, pageDir));
   app.notFound((context) => refuse(context, 404, 'There is nothing here.'));
@@ -214,6 +206,12 @@ function ndjson(stream: AsyncIterable<unknown>): ReadableStream<Uint8Array> {
       await iterator.return?.();
     },
   });
+}
+
+const photoId = (context: Context<Env>): number => Number(context.req.param('id'));
+
+function image(context: Context<Env>, jpeg: Uint8Array | undefined, missing: string): Response {
+  return jpeg ? imageAnswer(context.req.raw.headers, jpeg) : refuse(context, 404, missing);
 }
 
 async function asset(context: Context<Env>, pageDir: string): Promise<Response> {
