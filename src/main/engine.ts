@@ -119,16 +119,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       removeRoot(writes(), id);
       await (await searching.get()).refresh({ rebuild: true });
     },
-    index: async ({ folders: named, captions = true, retry = false }) => {
+    index: async ({ folders: named, captions = true, retry = false, accept = false }) => {
       const db = writes();
       const targets = named ? await addFolders(db, named) : roots(db).map((root) => ({ root, start: '' }));
-      return jobs.start((progress, signal) =>
-        runIndex(
-          { db, index, generate, search: searching, model, captions, retry, targets },
-          progress,
-          signal,
-        ),
-      );
+      const job = { db, index, generate, search: searching, model, captions, retry, accept, targets };
+      return jobs.start((progress, signal) => runIndex(job, progress, signal));
     },
     jobs: () => Promise.resolve(jobs.list()),
     cancel: async ({ job }) => jobs.cancel(job),

@@ -22,6 +22,8 @@ export interface IndexJob {
   captions: boolean;
   /** Reads what failed before once more. */
   retry: boolean;
+  /** Missing files were deleted on purpose. */
+  accept: boolean;
   targets: Target[];
 }
 
@@ -62,7 +64,7 @@ async function scanAll(job: IndexJob, progress: Progress, signal: AbortSignal): 
       progress.done((seen = before + count));
       await progress.pass();
     };
-    results.push(await scan(job.db, target, onFiles, signal));
+    results.push(await scan(job.db, target, { onFiles, accept: job.accept }, signal));
     before = seen;
   }
   return results;

@@ -80,6 +80,8 @@ export const schemas = {
   index: z.object({
     folders: z.array(z.string().min(1)).optional(),
     captions: z.boolean().optional(),
+    /** Files that are missing were deleted on purpose, however many; a folder that is missing itself stays offline. */
+    accept: z.boolean().optional(),
     /** Reads again what failed before. */
     retry: z.boolean().optional(),
   }),

@@ -1,4 +1,5 @@
 /** The command line for programs: the JSON of every command, alone on standard output, and the exit codes. */
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -140,8 +141,34 @@ describe('iris', { timeout: 240_000 }, () => {
       expect(ran.code).toBe(0);
       const [report] = jsonLines(ran) as { written: string[] }[];
       expect(report).toMatchObject({ skipped: [], failed: [] });
+      expect(report).not.toHaveProperty('preview');
       expect(report?.written.every((file) => file.startsWith(out))).toBe(true);
     }
+  });
+
+  it('export --dry-run: says what would be written, with its beginning, and writes nothing', async () => {
+    const out = path.join(folder, 'dry');
+    const ran = await run([
+      'export',
+      '--format',
+      'csv',
+      '--out',
+      out,
+      '--fields',
+      'size, source',
+      '--dry-run',
+    ]);
+    expect(ran.code).toBe(0);
+    expect(jsonLines(ran)).toMatchObject([
+      {
+        written: [path.join(out, 'iris-captions.csv')],
+        preview: expect.stringMatching(/^path,caption,source,width,height\r\n/) as string,
+      },
+    ]);
+    expect(existsSync(out)).toBe(false);
+    const wrong = await run(['export', '--format', 'csv', '--fields', 'colour']);
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toContain('takenAt');
   });
 
   it('models and doctor: tell what there is', async () => {

@@ -3,7 +3,7 @@ import { exiftool } from 'exiftool-vendored';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, ExportReport, Job } from '../../src/shared/contract.ts';
+import type { Engine, ExportField, ExportReport, Job } from '../../src/shared/contract.ts';
 import { createEngine } from '../../src/main/engine.ts';
 import { parseCsv } from './csv.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -111,12 +111,25 @@ describe('an export', () => {
 
   it('as XMP is read by another program, word for word', async () => {
     const out = path.join(folder, 'read');
-    const { written } = await engine.export({ format: 'xmp', out, ids: [await idOf('photo-002.jpg')] });
+    const [id, bare] = [await idOf('photo-002.jpg'), await idOf(names.at(-1) ?? '')];
+    await engine.rate({ ids: [id, bare], rating: 4 });
+    await engine.tag({ ids: [id], add: ['family', 'a, <b> & "c"', '家人'], remove: [] });
+    const { written } = await engine.export({ format: 'xmp', out, ids: [id, bare] });
     const tags = await exiftool.read(written[0] ?? '');
     expect(tags.errors).toEqual([]);
     // XML has no control characters, and its readers may give a line's end either way.
     const said = String((tags as { Description?: unknown }).Description);
     expect(said.replace('\r', '')).toBe(`photo-002.jpg: ${hostile}`.replace(/[\r\u0007]/g, ''));
+    expect(tags).toMatchObject({ Rating: 4, Subject: ['a, <b> & "c"', 'family', '家人'] });
+    expect(written).toHaveLength(2); // stars are worth a file even without a caption
+    expect(await exiftool.read(written[1] ?? '')).toMatchObject({ errors: [], Rating: 4 });
+    const fields: ExportField[] = ['rating', 'tags'];
+    const lines = await engine.export({ format: 'jsonl', out, ids: [id, bare], fields });
+    const rows = (await readFile(lines.written[0] ?? '', 'utf8')).trimEnd().split('\n');
+    expect(rows.map((row) => JSON.parse(row) as unknown)).toMatchObject([
+      { rating: 4, tags: ['a, <b> & "c"', 'family', '家人'] },
+      { rating: 4, tags: [] },
+    ]);
   });
 
   it('is a job that is told, held, and cancelled by its number', async () => {

@@ -105,4 +105,29 @@ describe('a folder of the library', () => {
     await indexed(engine, { folders: [photos] });
     expect((await photoNamed(engine, 'photo-007.jpg')).caption).toBe('my own words');
   });
+
+  it('says that much is missing, and lets go of it when told that it was deleted on purpose', async () => {
+    const before = read();
+    const there = (await readdir(photos)).length;
+    const names = (await readdir(photos)).filter((name) => name.startsWith('photo-00')).slice(0, 6);
+    for (const name of names) await rename(path.join(photos, name), path.join(away, name));
+    const { failed } = await indexed(engine, {});
+    expect(failed).toMatchObject([{ path: photos, reason: expect.stringMatching(/^6 photos/) as string }]);
+    expect(await state()).toBe('offline');
+    expect((await engine.photos({ offset: 0, limit: 1 })).total).toBe(there);
+
+    const accepted = await indexed(engine, { folders: [photos], accept: true });
+    expect(accepted).toMatchObject({ photos: there - 6, failed: [] });
+    expect(await state()).toBe('online');
+    expect((await engine.photos({ offset: 0, limit: 1 })).total).toBe(there - 6);
+
+    // Nothing is lost even so: what comes back is as it was.
+    for (const name of names) await rename(path.join(away, name), path.join(photos, name));
+    expect(await indexed(engine, {})).toMatchObject({ photos: there, failed: [] });
+    expect(read()).toEqual(before);
+    await rename(photos, `${photos}.away`);
+    await indexed(engine, { accept: true });
+    expect(await state()).toBe('offline'); // a folder that is not there says nothing about its files
+    await rename(`${photos}.away`, photos);
+  });
 });

@@ -2,22 +2,18 @@
 import process from 'node:process';
 import readline from 'node:readline';
 import path from 'node:path';
-import type { Engine, IndexReport, Job, SearchHit } from '../../shared/contract.ts';
+import type { Args, Engine, IndexReport, Job, SearchHit } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { places } from '../lib/places.ts';
 import { serveWeb } from '../web.ts';
 import { print, printJson, ProgressLine, say, withAnyEngine, withEngine, type Common } from './output.ts';
 
 /** Starts the indexing job and follows it to its end; Ctrl-C cancels it in good order. */
-export async function indexFolders(
-  engine: Engine,
-  folders: string[] | undefined,
-  captions: boolean,
-): Promise<Job> {
+export async function indexFolders(engine: Engine, args: Args<'index'>): Promise<Job> {
   const listening = new AbortController();
   const events = engine.events({}, listening.signal);
   const line = new ProgressLine();
-  const started = await engine.index({ ...(folders && { folders }), captions });
+  const started = await engine.index(args);
   const cancel = (): void => void engine.cancel({ job: started.id });
   process.once('SIGINT', cancel);
   try {
@@ -33,10 +29,16 @@ export async function indexFolders(
   throw new AppError('internal', 'Indexing ended without a report.');
 }
 
-export async function index(folders: string[], options: Common & { captions: boolean }): Promise<number> {
+export interface IndexOptions extends Common {
+  captions: boolean;
+  acceptDeletions?: true;
+}
+
+export async function index(folders: string[], options: IndexOptions): Promise<number> {
+  const { captions, acceptDeletions } = options;
   const absolute = folders.map((folder) => path.resolve(folder));
   const job = await withEngine(options, 'write', 'iris index', (engine) =>
-    indexFolders(engine, absolute, options.captions),
+    indexFolders(engine, { folders: absolute, captions, ...(acceptDeletions && { accept: true }) }),
   );
   if (job.error !== null) throw new AppError('internal', job.error);
   const { report } = job;

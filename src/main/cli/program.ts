@@ -42,6 +42,7 @@ function program(host: Host): Command {
     .argument('<folder...>', 'folders with photos')
     .description('index folders: read, embed and caption every photo in them')
     .option('--no-captions', 'make photos searchable, but leave captions for later')
+    .option('--accept-deletions', 'files that are missing were deleted on purpose, however many')
     .action(run(commands.index));
   iris
     .command('search')

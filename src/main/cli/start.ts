@@ -13,7 +13,7 @@ export async function startApp(folders: string[], options: Common): Promise<numb
   const electron = electronProgram();
   const window = electron !== undefined && path.resolve(options.library) === defaultLibrary();
   await withEngine(options, 'write', 'npm start', async (engine) => {
-    const { report, error } = await indexFolders(engine, chosen, true);
+    const { report, error } = await indexFolders(engine, { folders: chosen });
     if (error) say(`iris: ${error}`);
     if (report)
       say(

@@ -3,7 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Root } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
-import { below, display, pathFields } from '../lib/paths.ts';
+import { below, display, joinBytes, pathFields } from '../lib/paths.ts';
 import { walk, type SeenFile } from '../lib/walk.ts';
 import { photosByRoot } from '../store/browse.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
@@ -93,11 +93,17 @@ export interface ScanResult {
   presenceChanged: boolean;
 }
 
+export interface ScanOptions {
+  onFiles: (seen: number) => Promise<void>;
+  /** A person says that what is missing was deleted, so that it may be much. */
+  accept: boolean;
+}
+
 /** Brings the store in line with what lies in the folder. Nothing is ever deleted for being absent. */
 export async function scan(
   db: WriteDb,
   target: Target,
-  onFiles: (seen: number) => Promise<void>,
+  { onFiles, accept }: ScanOptions,
   signal: AbortSignal,
 ): Promise<ScanResult> {
   const { root, start } = target;
@@ -125,8 +131,13 @@ export async function scan(
   }
   setPresent(db, back, true);
   const complete = !signal.aborted && !result.problems.some((problem) => problem.kind === 'failed');
-  const gone = settleGone(db, target, known.size, [...unseen.values()], complete);
-  return { ...result, presenceChanged: back.length > 0 || gone };
+  const missing = complete ? [...unseen.values()] : []; // else their absence proves nothing
+  const many = !accept && missing.length > Math.max(goneAtLeast, known.size * goneShare);
+  if (many) result.problems.push(tooMany(target, missing.length));
+  if (complete && start === '') setRootState(db, root.id, many ? 'offline' : 'online');
+  const gone = many ? [] : missing.map((file) => file.id);
+  setPresent(db, gone, false);
+  return { ...result, presenceChanged: back.length > 0 || gone.length > 0 };
 }
 
 function changed(file: SeenFile, before: KnownFile | undefined): boolean {
@@ -143,24 +154,14 @@ function inside(start: string, path: Uint8Array): boolean {
   return insideFolder(start, display(path));
 }
 
-/** Files that were not seen: gone if few and the scan was whole; else the folder counts as offline. */
-function settleGone(
-  db: WriteDb,
-  { root, start }: Target,
-  known: number,
-  unseen: KnownFile[],
-  complete: boolean,
-): boolean {
-  if (!complete) return false;
-  const many = unseen.length > Math.max(goneAtLeast, known * goneShare);
-  if (start === '') setRootState(db, root.id, many ? 'offline' : 'online');
-  if (many || unseen.length === 0) return false;
-  setPresent(
-    db,
-    unseen.map((file) => file.id),
-    false,
-  );
-  return true;
+function tooMany({ root, start }: Target, count: number): ScanResult['problems'][number] {
+  return {
+    kind: 'failed',
+    path: joinBytes(root.path, Buffer.from(start)),
+    reason:
+      `${count} photos of this folder are missing; they are kept, as a drive may be away. ` +
+      'If they were deleted on purpose, say so (iris index --accept-deletions).',
+  };
 }
 
 /** A root whose folder is not there is offline: shown, searchable, waiting to come back. */
