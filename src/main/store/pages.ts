@@ -73,7 +73,7 @@ function byName(chosen: Selection): Condition {
   return {
     sql: `SELECT n.photo_id AS id FROM file n INDEXED BY file_name
       WHERE n.present = 1 AND n.photo_id IS NOT NULL
-        AND n.id = (SELECT min(f.id) FROM file f WHERE f.photo_id = n.photo_id AND ${shownFile}) AND ${sql}
+        AND n.id IN (SELECT min(f.id) FROM file f WHERE ${shownFile} GROUP BY f.photo_id) AND ${sql}
       ORDER BY n.name COLLATE NOCASE, n.photo_id`,
     values,
   };
