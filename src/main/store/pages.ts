@@ -56,15 +56,15 @@ function idsOf(db: ReadDb, { sql, values }: Condition): number[] {
 }
 
 const factOrders = {
-  newest: [factsIndexed, 'm.taken_at DESC, m.photo_id DESC'],
-  oldest: [factsIndexed, 'm.taken_at, m.photo_id'],
-  rating: ['cache.metadata m', 'm.stars DESC, m.taken_at DESC, m.photo_id DESC'],
+  newest: 'm.taken_at DESC, m.photo_id DESC',
+  oldest: 'm.taken_at, m.photo_id',
+  rating: 'm.stars DESC, m.taken_at DESC, m.photo_id DESC',
 } as const;
 
 function byFacts({ files, facts }: Selection, sort: keyof typeof factOrders): Condition {
-  const [from, order] = factOrders[sort];
+  const from = sort === 'rating' && !facts ? 'cache.metadata m INDEXED BY metadata_stars' : factsIndexed;
   const { sql, values } = all([...(facts ? [facts] : []), files('m.photo_id')]);
-  return { sql: `SELECT m.photo_id AS id FROM ${from} WHERE ${sql} ORDER BY ${order}`, values };
+  return { sql: `SELECT m.photo_id AS id FROM ${from} WHERE ${sql} ORDER BY ${factOrders[sort]}`, values };
 }
 
 /** By the name that is shown: that of the photo's first file that is there. */
