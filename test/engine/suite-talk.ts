@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import type { Api, Args, ChatEvent, ChatMessage } from '../../src/shared/contract.ts';
-import { photoNamed } from './helpers.ts';
+import { indexed, photoNamed } from './helpers.ts';
 import type { World } from './suite.ts';
 
 export function talking(world: () => World): void {
@@ -155,6 +155,7 @@ export function talking(world: () => World): void {
     await rename(file, `${file}.away`);
     await expect(say(api, { photo: { id }, text: 'and this?', edit: 0 })).rejects.toThrow(file);
     await rename(`${file}.away`, file);
+    await indexed(api, { captions: false }); // being renamed changed its times
     expect((await api.photo({ id })).chat).toEqual(before);
     await api.clearChat({ id });
   });
