@@ -1,5 +1,5 @@
 /** Searching: by what a photo shows, by words of captions, names and chats, and by nothing at all. */
-import { readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
@@ -172,19 +172,6 @@ export function searching(world: () => World): void {
     const { id: placed } = await photoNamed(api, 'gps.jpg');
     const original = await readFile(path.join(photos, 'camera/gps.jpg'));
     expect(Buffer.from((await engine.picture(placed)) ?? []).equals(original)).toBe(false);
-  });
-
-  it('says which file is missing when its picture is asked for', async () => {
-    const { api, engine, photos } = world();
-    const { id } = await photoNamed(api, 'no-offset.jpg');
-    const file = path.join(photos, 'camera/no-offset.jpg');
-    await rename(file, `${file}.away`);
-    await expect(engine.picture(id)).rejects.toMatchObject({
-      code: 'not-found',
-      message: expect.stringContaining(file) as string,
-    });
-    await rename(`${file}.away`, file);
-    await expect(engine.picture(id)).resolves.toBeDefined();
   });
 
   it('lists folders of the home folder only', async () => {
