@@ -119,8 +119,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       removeRoot(writes(), id);
       await (await searching.get()).refresh({ rebuild: true });
     },
-    index: async ({ folders: named, captions = true, retry = false, accept = false }) => {
+    index: async ({ folders: chosen, samples = false, captions = true, retry = false, accept = false }) => {
       const db = writes();
+      const named = samples ? [places.samples] : chosen;
       const targets = named ? await addFolders(db, named) : roots(db).map((root) => ({ root, start: '' }));
       const job = { db, index, generate, search: searching, model, captions, retry, accept, targets };
       return jobs.start((progress, signal) => runIndex(job, progress, signal));

@@ -79,6 +79,8 @@ export const schemas = {
   removeFolder: z.object({ id }),
   index: z.object({
     folders: z.array(z.string().min(1)).optional(),
+    /** The photos that come with Iris, in place of `folders`. */
+    samples: z.boolean().optional(),
     captions: z.boolean().optional(),
     /** Files that are missing were deleted on purpose, however many; a folder that is missing itself stays offline. */
     accept: z.boolean().optional(),

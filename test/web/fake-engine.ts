@@ -14,6 +14,7 @@ import type {
 } from '../../src/shared/contract.ts';
 import { AppError, throwIfAborted } from '../../src/shared/errors.ts';
 import { fakeLibrary } from './fake-library.ts';
+import { fakePages } from './fake-pages.ts';
 import { colourOf, finishedJob, pick, runningJob, world, type FakeOptions } from './fake-world.ts';
 
 export interface FakeEngine extends Engine {
@@ -106,9 +107,12 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       photos.push(...world({ photos: 12 }).photos);
       return Promise.resolve(root);
     },
-    removeFolder: () => Promise.resolve(),
     index(args) {
       note('index', args);
+      if (args.samples === true) {
+        photos.push(...world({ photos: 14 }).photos);
+        roots.push({ id: roots.length + 1, path: '/opt/iris/samples', state: 'online', photos: 14 });
+      }
       const job: Job = { ...runningJob, id: 3, total: photos.length, done: 0 };
       setTimeout(() => {
         emit({ type: 'job', job: finishedJob(false) });
@@ -212,9 +216,6 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       find(args.id).chat = [];
       return Promise.resolve();
     },
-    export: () => Promise.resolve({ written: [], skipped: [], failed: [], preview: null }),
-    models: () => Promise.resolve([]),
-    doctor: () => Promise.reject(new AppError('internal', 'The fake engine has no doctor.')),
     async *events(_args, signal) {
       const queue: LibraryEvent[] = [];
       let wake = (): void => undefined;
@@ -235,7 +236,8 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         aborted.push('events');
       }
     },
-    ...fakeLibrary({ photos, jobs, note, find }),
+    ...fakeLibrary({ photos, note, find }),
+    ...fakePages({ photos, roots, jobs, troubles: options.troubles === true, note, emit }),
     picture(photoId) {
       return this.thumbnail(photoId);
     },

@@ -1,22 +1,17 @@
 /** The fake engine's answers about its library: timeline, facets, places, tags, saved searches, settings. */
-import type { Engine, Job, PhotoDetails, SavedSearch, Settings } from '../../src/shared/contract.ts';
+import type { Engine, PhotoDetails, SavedSearch, Settings } from '../../src/shared/contract.ts';
 
 export interface FakeLibrary {
   photos: PhotoDetails[];
-  jobs: Job[];
   note: (method: string, args: object) => void;
   find: (id: number) => PhotoDetails;
 }
 
 export type LibraryPart = Pick<
   Engine,
-  | 'pause'
-  | 'resume'
   | 'timeline'
   | 'facets'
   | 'places'
-  | 'problems'
-  | 'listFolder'
   | 'similar'
   | 'searches'
   | 'saveSearch'
@@ -27,18 +22,10 @@ export type LibraryPart = Pick<
   | 'saveSettings'
 >;
 
-export function fakeLibrary({ photos, jobs, note, find }: FakeLibrary): LibraryPart {
+export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
   const saved: SavedSearch[] = [];
   const settings: Settings = {};
   return {
-    pause(args) {
-      note('pause', args);
-      return Promise.resolve();
-    },
-    resume(args) {
-      note('resume', args);
-      return Promise.resolve();
-    },
     timeline() {
       const days = new Map<string, number>();
       for (const { takenAt } of photos)
@@ -63,18 +50,6 @@ export function fakeLibrary({ photos, jobs, note, find }: FakeLibrary): LibraryP
           latitude !== null && longitude !== null ? [{ id, latitude, longitude }] : [],
         ),
       ),
-    problems: () =>
-      Promise.resolve({
-        total: jobs[0]?.report?.failed.length ?? 0,
-        problems: (jobs[0]?.report?.failed ?? []).map((entry) => ({ ...entry, kind: 'failed' as const })),
-      }),
-    listFolder: ({ path = '/home/you' }) =>
-      Promise.resolve({
-        path,
-        parent: path === '/home/you' ? null : '/home/you',
-        folders: ['Pictures', 'Downloads'].map((name) => ({ name, path: `${path}/${name}` })),
-        photos: 12,
-      }),
     similar: () =>
       Promise.resolve({
         query: '',

@@ -1,12 +1,16 @@
 /** Whether single letters act as keys: speech users and others must be able to turn them off (WCAG 2.1.4). */
-const storageKey = 'iris-letter-keys';
+import { recall, remember } from '../lib/remember.ts';
 
 class KeySettings {
-  letters = $state(localStorage.getItem(storageKey) !== 'off');
+  letters = $state(recall('letters') !== false);
+
+  take(value: unknown): void {
+    if (typeof value === 'boolean') this.letters = value;
+  }
 
   setLetters(on: boolean): void {
     this.letters = on;
-    localStorage.setItem(storageKey, on ? 'on' : 'off');
+    remember('letters', on);
   }
 }
 

@@ -1,10 +1,9 @@
 /** The language in use: its words, numbers, sizes and dates. */
 import { dictionaries, languages, type Language, type Messages } from '../lib/i18n.ts';
-
-const storageKey = 'iris-language';
+import { recall, remember } from '../lib/remember.ts';
 
 function preferred(): Language {
-  const stored = localStorage.getItem(storageKey);
+  const stored = recall('language');
   return (
     languages.find((language) => language === stored) ??
     languages.find((language) => navigator.language.startsWith(language)) ??
@@ -20,9 +19,17 @@ class CurrentLanguage {
     navigator.languages.find((locale) => locale.startsWith(this.code)) ?? this.code,
   );
 
+  take(value: unknown): void {
+    this.code = languages.find((language) => language === value) ?? this.code;
+  }
+
+  choose(code: Language): void {
+    this.code = code;
+    remember('language', code);
+  }
+
   switch(): void {
-    this.code = this.code === 'en' ? 'zh' : 'en';
-    localStorage.setItem(storageKey, this.code);
+    this.choose(this.code === 'en' ? 'zh' : 'en');
   }
 
   number(value: number, digits = 0): string {

@@ -7,6 +7,10 @@ const reconnectMs = 1500;
 /** An import tells of new photos many times a second; the page looks that often at most. */
 const refreshMs = 700;
 
+function isOpen(job: Job): boolean {
+  return job.state === 'running' || job.state === 'paused';
+}
+
 export class Library {
   status = $state.raw<LibraryStatus | null>(null);
   folders = $state.raw<Folder[]>([]);
@@ -15,13 +19,12 @@ export class Library {
   adding = $state(false);
   addError = $state<string | null>(null);
 
-  readonly running = $derived(this.jobs.find((job) => job.state === 'running') ?? null);
-  readonly #endedFirst = $derived(
-    this.jobs.filter((job) => job.state !== 'running').toSorted((a, b) => b.id - a.id),
-  );
-  readonly ended = $derived(this.#endedFirst[0] ?? null);
+  /** The job that is under way, also where it is held. */
+  readonly running = $derived(this.jobs.find(isOpen) ?? null);
+  readonly past = $derived(this.jobs.filter((job) => !isOpen(job)).toSorted((a, b) => b.id - a.id));
+  readonly ended = $derived(this.past[0] ?? null);
   /** What the last job that came to its end could not read. */
-  readonly report = $derived(this.#endedFirst.find((job) => job.report !== null)?.report ?? null);
+  readonly report = $derived(this.past.find((job) => job.report !== null)?.report ?? null);
   readonly empty = $derived(this.status !== null && this.status.roots.length === 0);
 
   readonly #onPhotos: () => void;
@@ -54,12 +57,35 @@ export class Library {
     this.reachable = true;
   }
 
-  async addFolder(path: string): Promise<boolean> {
+  addFolder(path: string): Promise<boolean> {
+    return this.addFolders([path]);
+  }
+
+  /** Takes folders in and begins to look at them; false where nothing came of it. */
+  async addFolders(paths: readonly string[]): Promise<boolean> {
+    if (paths.length === 0) return false;
+    return this.#add(async () => {
+      for (const path of paths) await api.addFolder({ path });
+      return api.index({});
+    });
+  }
+
+  /** Takes in the photos that come with Iris. */
+  addSamples(): Promise<boolean> {
+    return this.#add(() => api.index({ samples: true }));
+  }
+
+  async removeFolder(id: number): Promise<void> {
+    await api.removeFolder({ id });
+    await this.refresh();
+    this.#onPhotos();
+  }
+
+  async #add(begin: () => Promise<Job>): Promise<boolean> {
     this.adding = true;
     this.addError = null;
     try {
-      await api.addFolder({ path });
-      this.#take(await api.index({}));
+      this.#take(await begin());
       await this.refresh();
       this.#onPhotos();
       return true;
@@ -72,9 +98,10 @@ export class Library {
   }
 
   /** Looks through all folders again for what is new, changed or gone. */
-  async lookAgain(): Promise<void> {
+  async lookAgain(retry = false): Promise<void> {
+    this.addError = null;
     try {
-      this.#take(await api.index({}));
+      this.#take(await api.index(retry ? { retry } : {}));
     } catch (error) {
       this.addError = reasonOf(error);
     }
@@ -84,6 +111,15 @@ export class Library {
     await api.cancel({ job: job.id });
   }
 
+  /** Holds a running job, or lets a held one go on; its news says the rest. */
+  async hold(job: Job): Promise<void> {
+    await (job.state === 'paused' ? api.resume({ job: job.id }) : api.pause({ job: job.id }));
+    const now = this.jobs.find((other) => other.id === job.id);
+    // Unless its news came first.
+    if (now?.state === job.state)
+      this.#take({ ...now, state: job.state === 'paused' ? 'running' : 'paused' });
+  }
+
   async #listen(signal: AbortSignal): Promise<void> {
     for await (const event of api.events({}, signal)) this.#hear(event);
     throw new Error('The events have ended.');
@@ -91,7 +127,7 @@ export class Library {
 
   #hear(event: LibraryEvent): void {
     if (event.type === 'job') this.#take(event.job);
-    if (event.type === 'job' && event.job.state === 'running') return;
+    if (event.type === 'job' && isOpen(event.job)) return;
     this.#refreshTimer ??= setTimeout(() => {
       this.#refreshTimer = undefined;
       this.#onPhotos();
