@@ -18,8 +18,8 @@ const en = {
   },
   browseFolders: 'Browse…',
   picker: {
-    add: 'Choose a folder with photos',
-    export: 'Choose a folder for the files',
+    add: 'Where are your photos?',
+    export: 'Where should the files go?',
     path: 'Where you are',
     folders: 'Folders',
     home: 'Home',
@@ -97,8 +97,8 @@ const zh: FrameWords = {
   },
   browseFolders: '浏览…',
   picker: {
-    add: '选择存放照片的文件夹',
-    export: '选择保存文件的文件夹',
+    add: '照片放在哪里？',
+    export: '文件存到哪里？',
     path: '当前位置',
     folders: '文件夹',
     home: '主文件夹',
