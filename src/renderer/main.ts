@@ -2,6 +2,7 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
 import './app.css';
+import type { Settings } from '../shared/contract.ts';
 import { api } from './lib/api.ts';
 import { keySettings } from './state/keys.svelte.ts';
 import { language } from './state/language.svelte.ts';
@@ -12,7 +13,7 @@ import { theme } from './state/theme.svelte.ts';
 const patienceMs = 400;
 
 async function asItWasLeft(): Promise<void> {
-  const kept = await api.settings({}).catch(() => ({}) as Awaited<ReturnType<typeof api.settings>>);
+  const kept = await api.settings({}).catch((): Settings => ({}));
   language.take(kept.language);
   theme.take(kept.theme);
   keySettings.take(kept.letters);

@@ -5,8 +5,9 @@ import type { Language } from './i18n.ts';
 const en = {
   title: 'Export captions',
   which: 'Which photos',
-  selected: (n: number, count: string) => (n === 1 ? 'The chosen photo' : `The ${count} chosen photos`),
-  all: (count: string) => `All with a caption (${count})`,
+  selected: (n: number, count: string): string =>
+    n === 1 ? 'The chosen photo' : `The ${count} chosen photos`,
+  all: (count: string): string => `All with a caption (${count})`,
   format: 'Format',
   formats: {
     csv: 'CSV table',
@@ -41,20 +42,21 @@ const en = {
   noFolder: 'Choose a folder to see what would be written.',
   plan: 'What would be written',
   planning: 'Looking…',
-  would: (n: number, count: string) =>
+  would: (n: number, count: string): string =>
     n === 1 ? '1 file would be written' : `${count} files would be written`,
   nothing: 'Nothing would be written.',
-  leftOut: (n: number, count: string) => (n === 1 ? '1 left as it is' : `${count} left as they are`),
-  failed: (n: number, count: string) => (n === 1 ? '1 cannot be written' : `${count} cannot be written`),
-  failedDone: (n: number, count: string) =>
+  leftOut: (n: number, count: string): string => (n === 1 ? '1 left as it is' : `${count} left as they are`),
+  failed: (n: number, count: string): string =>
+    n === 1 ? '1 cannot be written' : `${count} cannot be written`,
+  failedDone: (n: number, count: string): string =>
     n === 1 ? '1 could not be written' : `${count} could not be written`,
   preview: 'How it begins',
-  more: (count: string) => `and ${count} more`,
+  more: (count: string): string => `and ${count} more`,
   start: 'Export',
   close: 'Close',
   cancel: 'Stop',
   working: 'Writing files…',
-  done: (n: number, count: string) => (n === 1 ? '1 file written' : `${count} files written`),
+  done: (n: number, count: string): string => (n === 1 ? '1 file written' : `${count} files written`),
   doneNone: 'No file was written',
   stopped: 'Stopped. What was written stays.',
   another: 'Export something else',

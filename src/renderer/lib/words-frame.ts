@@ -3,7 +3,7 @@ import type { Language } from './i18n.ts';
 
 const en = {
   pages: { photos: 'Photos', jobs: 'Jobs', models: 'Models', settings: 'Settings' },
-  goTo: (page: string) => `Go to ${page}`,
+  goTo: (page: string): string => `Go to ${page}`,
   places: 'Pages',
   back: 'Back to the photos',
   resize: 'Width of the photo panel',
@@ -23,9 +23,9 @@ const en = {
     path: 'Where you are',
     folders: 'Folders',
     home: 'Home',
-    choose: (name: string) => `Choose “${name}”`,
+    choose: (name: string): string => `Choose “${name}”`,
     cancel: 'Cancel',
-    photos: (n: number, count: string) =>
+    photos: (n: number, count: string): string =>
       n === 0
         ? 'No photos directly in here'
         : n === 1
@@ -40,7 +40,7 @@ const en = {
     hint: 'What would you like to do?',
     list: 'Commands that fit',
     none: 'No command fits.',
-    found: (n: number) => (n === 1 ? '1 command' : `${n} commands`),
+    found: (n: number): string => (n === 1 ? '1 command' : `${n} commands`),
     folder: 'Folder',
     search: 'Saved search',
     page: 'Page',
@@ -48,7 +48,7 @@ const en = {
     add: 'Add a folder…',
     look: 'Look for new photos',
     export: 'Export captions…',
-    theme: (name: string) => `Theme: ${name}`,
+    theme: (name: string): string => `Theme: ${name}`,
     language: '语言：中文',
     letters: (on: boolean): string => (on ? 'Turn single-letter keys off' : 'Turn single-letter keys on'),
     keys: 'Show all keys',

@@ -8,13 +8,13 @@ const en = {
   jobs: {
     now: 'Now',
     idle: 'Nothing is running.',
-    idleAll: (n: number, count: string) =>
+    idleAll: (n: number, count: string): string =>
       n === 0
         ? 'No photos yet.'
         : n === 1
           ? 'The one photo is searchable.'
           : `All ${count} photos are searchable.`,
-    idleSome: (count: string, waiting: string) =>
+    idleSome: (count: string, waiting: string): string =>
       `${count} photos, ${waiting} of them wait to be made searchable.`,
     look: 'Look for new photos',
     kind: { index: 'Adding photos', export: 'Exporting' } satisfies Record<Job['kind'], string>,
@@ -29,7 +29,7 @@ const en = {
     skipped: 'Left out',
     skippedHelp: 'Not photos that Iris reads, or links to other places.',
     again: 'Try again',
-    more: (count: string) => `Show ${count} more`,
+    more: (count: string): string => `Show ${count} more`,
     none: 'Every file could be read.',
     past: 'Before',
     pastNone: 'What has been done since Iris started stands here.',
@@ -40,8 +40,9 @@ const en = {
       cancelled: 'Stopped',
       failed: 'Failed',
     } satisfies Record<Job['state'], string>,
-    result: (fresh: string, same: string, time: string) => `${fresh} new, ${same} unchanged, in ${time}`,
-    exported: (count: string) => `${count} exported`,
+    result: (fresh: string, same: string, time: string): string =>
+      `${fresh} new, ${same} unchanged, in ${time}`,
+    exported: (count: string): string => `${count} exported`,
   },
   models: {
     intro: 'A model is what lets Iris see and write. Models run on this computer only.',
@@ -53,7 +54,7 @@ const en = {
       Ability,
       string
     >,
-    cannot: (what: string) => `cannot: ${what}`,
+    cannot: (what: string): string => `cannot: ${what}`,
     abilities: 'What it can do',
     size: 'On disk',
     memory: 'Memory',
@@ -77,7 +78,7 @@ const en = {
     integrity: 'Integrity',
     intact: 'intact',
     versions: 'Versions',
-    mb: (count: string) => `${count} MB`,
+    mb: (count: string): string => `${count} MB`,
   },
   settings: {
     folders: 'Folders',
@@ -85,10 +86,10 @@ const en = {
     foldersNone: 'No folder yet.',
     online: 'Connected',
     offline: 'Offline',
-    photos: (n: number, count: string) => (n === 1 ? '1 photo' : `${count} photos`),
+    photos: (n: number, count: string): string => (n === 1 ? '1 photo' : `${count} photos`),
     remove: 'Remove',
-    removeNamed: (name: string) => `Remove ${name}`,
-    removeSure: (name: string) => `Remove “${name}” from the library?`,
+    removeNamed: (name: string): string => `Remove ${name}`,
+    removeSure: (name: string): string => `Remove “${name}” from the library?`,
     removeHelp:
       'The photos stay where they are on disk. Captions and conversations come back if you add the folder again.',
     keep: 'Keep',
