@@ -1,11 +1,7 @@
 /** Asks a person for folders: through the desktop's own dialog, or through the page's. */
-import * as door from '../lib/api.ts';
+import { desktop } from '../lib/api.ts';
 
 export type Purpose = 'add' | 'export';
-
-interface Desktop {
-  pickFolders(): Promise<string[]>;
-}
 
 interface Asking {
   purpose: Purpose;
@@ -18,8 +14,8 @@ class Picker {
 
   /** The folders that were chosen; none where a person thought better of it. */
   async choose(purpose: Purpose): Promise<string[]> {
-    const { desktop } = door as { desktop?: Desktop };
-    if (desktop) return desktop.pickFolders();
+    if (desktop && purpose === 'add') return desktop.pickFolders();
+    if (desktop) return [await desktop.pickExportFolder()].filter((path) => path !== null);
     this.asking?.answer(null);
     const path = await new Promise<string | null>((answer) => (this.asking = { purpose, answer }));
     this.asking = null;
