@@ -2,7 +2,7 @@
 
 python features.py DATA WORK
 
-Each training photo is seen four times: as it is, mirrored, and in two random crops with changed
+Each training photo is seen six times: as it is, mirrored, and in four random crops with changed
 light. The grids are float16 memory-mapped arrays, so that heads can be trained without the backbone.
 """
 
@@ -19,7 +19,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from common import SIZE, load_backbone, load_minilm, class_names, read_flickr, read_imagenet_samples, seed_everything, to_pixels
 
-CROPS = 2
+CROPS = 4
 
 
 class Grid(torch.nn.Module):

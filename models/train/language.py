@@ -109,18 +109,28 @@ def causal_bias(attention_mask, length):
 
 
 @torch.no_grad()
-def greedy(decoder, prefix, prompts, limit=32):
-    """Greedy continuation of each prompt (lists of ids, <bos> first) after its prefix, one photo at a time in a batch of equal prompts."""
+def written(decoder, prefix, prompts, limit, choose):
+    """Token ids that continue each prompt after its prefix, in a batch of equally long prompts; <pad> after <eos>."""
     ids = torch.tensor(prompts)
     x = torch.cat([prefix, decoder.embed(ids)], 1)
     position, past, done, out = torch.arange(x.shape[1])[None], None, torch.zeros(len(ids), dtype=torch.bool), []
     for _ in range(limit):
         total = x.shape[1] + (past[0][0].shape[2] if past else 0)
         hidden, past = decoder(x, position, causal_bias(torch.ones(len(ids), total), x.shape[1]), past)
-        token = decoder.logits(hidden[:, -1]).argmax(-1)
+        token = choose(decoder.logits(hidden[:, -1]))
         out.append(token.masked_fill(done, PAD))
         done |= token == EOS
         if done.all():
             break
         x, position = decoder.embed(token[:, None]), position[:, -1:] + 1
-    return [[t for t in row.tolist() if t not in (PAD, EOS)] for row in torch.stack(out, 1)]
+    return torch.stack(out, 1).tolist()
+
+
+def greedy(decoder, prefix, prompts, limit=32):
+    """Greedy continuation of each prompt (lists of ids, <bos> first), without its end mark."""
+    return [[t for t in row if t not in (PAD, EOS)] for row in written(decoder, prefix, prompts, limit, lambda logits: logits.argmax(-1))]
+
+
+def sample(decoder, prefix, limit=24):
+    """A caption for each prefix, drawn at random; it ends with <eos> unless the limit came first."""
+    return written(decoder, prefix, [[BOS]] * len(prefix), limit, lambda logits: torch.multinomial(logits.softmax(-1), 1).squeeze(-1))
