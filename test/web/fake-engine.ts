@@ -13,6 +13,7 @@ import type {
   TextEntry,
 } from '../../src/shared/contract.ts';
 import { AppError, throwIfAborted } from '../../src/shared/errors.ts';
+import { inOrder, passes } from './fake-filter.ts';
 import { fakeLibrary } from './fake-library.ts';
 import { fakePages } from './fake-pages.ts';
 import { colourOf, finishedJob, pick, runningJob, world, type FakeOptions } from './fake-world.ts';
@@ -128,7 +129,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
     },
     photos(args) {
       note('photos', args);
-      const chosen = photos.filter((photo) => args.root === undefined || photo.id % 2 === args.root % 2);
+      const chosen = inOrder(photos, args.sort).filter((photo) => passes(photo, args));
       return Promise.resolve({
         total: chosen.length,
         photos: chosen.slice(args.offset, args.offset + args.limit),
@@ -147,7 +148,8 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       note('search', args);
       await sleep(options.searchMs?.(args.query) ?? 0);
       const words = args.query.toLowerCase().split(/\s+/).filter(Boolean);
-      const matches = photos.map((photo): SearchHit => {
+      const asked = photos.filter((photo) => passes(photo, args.filter ?? {}));
+      const matches = asked.map((photo): SearchHit => {
         const reasons = why(photo, words);
         const path = photo.files[0]?.path ?? '';
         return { photo, path, score: reasons.length / 2, why: reasons, likely: reasons.length > 0 };

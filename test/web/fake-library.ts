@@ -1,5 +1,6 @@
 /** The fake engine's answers about its library: timeline, facets, places, tags, saved searches, settings. */
 import type { Engine, PhotoDetails, SavedSearch, Settings } from '../../src/shared/contract.ts';
+import { passes } from './fake-filter.ts';
 
 export interface FakeLibrary {
   photos: PhotoDetails[];
@@ -26,9 +27,9 @@ export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
   const saved: SavedSearch[] = [];
   const settings: Settings = {};
   return {
-    timeline() {
+    timeline(args) {
       const days = new Map<string, number>();
-      for (const { takenAt } of photos)
+      for (const { takenAt } of photos.filter((photo) => passes(photo, args)))
         days.set(takenAt.slice(0, 10), (days.get(takenAt.slice(0, 10)) ?? 0) + 1);
       return Promise.resolve(
         [...days].map(([day, count]) => ({ day, photos: count })).sort((a, b) => (a.day < b.day ? 1 : -1)),
@@ -36,7 +37,7 @@ export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
     },
     facets: () =>
       Promise.resolve({
-        years: [{ value: '2024', photos: photos.length }],
+        years: yearsOf(photos),
         cameras: [{ value: 'FUJIFILM X-T30 II', photos: Math.floor((photos.length * 2) / 3) }],
         formats: [{ value: 'jpeg', photos: photos.length }],
         tags: [{ value: 'family', photos: 3 }],
@@ -50,10 +51,12 @@ export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
           latitude !== null && longitude !== null ? [{ id, latitude, longitude }] : [],
         ),
       ),
-    similar: () =>
-      Promise.resolve({
+    similar(args) {
+      note('similar', { ...args, to: 'id' in args.to ? args.to : { image: args.to.image.slice(0, 8) } });
+      const chosen = photos.filter((photo) => passes(photo, args.filter ?? {}));
+      return Promise.resolve({
         query: '',
-        hits: photos.slice(0, 24).map((photo, at) => ({
+        hits: chosen.slice(0, 24).map((photo, at) => ({
           photo,
           path: photo.files[0]?.path ?? '',
           score: 1 - at / 30,
@@ -62,7 +65,8 @@ export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
         })),
         searchable: photos.length,
         waiting: 0,
-      }),
+      });
+    },
     searches: () => Promise.resolve([...saved]),
     saveSearch(args) {
       note('saveSearch', args);
@@ -96,4 +100,10 @@ export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
       return Promise.resolve();
     },
   };
+}
+
+function yearsOf(photos: readonly PhotoDetails[]): { value: string; photos: number }[] {
+  const years = new Map<string, number>();
+  for (const { takenAt } of photos) years.set(takenAt.slice(0, 4), (years.get(takenAt.slice(0, 4)) ?? 0) + 1);
+  return [...years].map(([value, count]) => ({ value, photos: count }));
 }

@@ -42,7 +42,8 @@ describe('justified rows', () => {
 
 describe('blocks', () => {
   const pages = Array.from({ length: 10 }, (_, page) => photos.slice(page * 100, page * 100 + 100));
-  const blocks = libraryBlocks(950, pages, style);
+  const whole = [{ key: null, count: 950 }];
+  const blocks = libraryBlocks(whole, pages, style);
 
   test('they stand under each other, and every photo has its box', () => {
     expect(blocks.length).toBe(10);
@@ -53,10 +54,10 @@ describe('blocks', () => {
     expect(boxAt(blocks, 950)).toBeUndefined();
   });
   test('a page that comes moves nothing inside the others', () => {
-    const before = libraryBlocks(950, pages.with(3, []), style);
+    const before = libraryBlocks(whole, pages.with(3, []), style);
     expect(before[4]?.boxes).toEqual(blocks[4]?.boxes);
     const unknown: (typeof pages)[number][] = [];
-    expect(libraryBlocks(950, unknown, style)[4]?.photos).toBeNull();
+    expect(libraryBlocks(whole, unknown, style)[4]?.photos).toBeNull();
   });
   test('down and up lead back, through all blocks', () => {
     let index = 2;

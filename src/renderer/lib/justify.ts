@@ -20,6 +20,19 @@ export interface RowStyle {
 export const usualRatio = 1.4;
 const longestRow = 16;
 
+/** The height of rows that suits a window, for those who have chosen none. */
+export function usualTarget(width: number): number {
+  return width < 500 ? 130 : width < 900 ? 180 : 210;
+}
+
+/** How small and how large rows may be asked for. */
+export const leastTarget = 120;
+export const mostTarget = 320;
+
+export function clampTarget(target: number): number {
+  return Math.min(mostTarget, Math.max(leastTarget, Math.round(target)));
+}
+
 /** Extremes (scrolls, panoramas) are shown cropped rather than as a sliver or a whole screen. */
 export function ratioOf(photo: { width: number; height: number } | undefined): number {
   if (!photo || photo.width === 0 || photo.height === 0) return usualRatio;

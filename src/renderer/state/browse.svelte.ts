@@ -1,66 +1,93 @@
-/** What the grid shows: a folder or the answer to a search, loaded as it is looked at, and which photo is chosen. */
-import type { Folder, PhotoSummary, SearchAnswer } from '../../shared/contract.ts';
+/** What the grid shows: the library or the answer to a search, which photo is active and which are chosen. */
+import type { Filter, Folder, PhotoSummary, SavedSearch, Sort } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
-import type { RowStyle } from '../lib/justify.ts';
+import { clampTarget, usualTarget, type Box, type RowStyle } from '../lib/justify.ts';
+import { Kept } from './kept.svelte.ts';
 import {
   blockAt,
   blockSize,
+  blocksBetween,
   boxAt,
   indexBeside,
   libraryBlocks,
   searchBlocks,
   tilesBetween,
-  type Pages,
+  tilesInside,
 } from './layout.ts';
+import { Seeker, type Likeness } from './seeker.svelte.ts';
+import { Selection } from './selection.svelte.ts';
+import { Shelf } from './shelf.svelte.ts';
+import { spansOf } from './timeline.ts';
 
-const typingPauseMs = 120;
-const searchLimit = 300;
 /** Scrolling redraws once in so many pixels, with as much again drawn ahead. */
 const band = 240;
-const ahead = 720;
+const ahead = 480;
+const zoomStep = 20;
 
 export type Place = Pick<Folder, 'root' | 'folder'> | null;
 export type Step = 'left' | 'right' | 'up' | 'down' | 'first' | 'last';
 
 export class Browse {
   place = $state.raw<Place>(null);
-  query = $state('');
-  answer = $state.raw<SearchAnswer | null>(null);
-  error = $state<string | null>(null);
-  total = $state<number | null>(null);
+  /** What the person filters by, beside the folder. */
+  filter = $state.raw<Filter>({});
+  sort = $state<Sort>('newest');
+  /** Pixels that rows should be tall; null for what suits the window. */
+  rowHeight = $state<number | null>(null);
+  /** A word about what was done, beside the grid. */
+  note = $state('');
+  #fault = $state<string | null>(null);
   active = $state(0);
   width = $state(0);
   height = $state(0);
   scrollTop = $state(0);
+  /** While the scrubber flies over the library, what it passes is not loaded. */
+  scrubbing = $state(false);
 
-  /** By page of the library; what is stale is shown until it has come again. */
-  #pages = $state.raw<Pages>([]);
-  #stale: boolean[] = [];
-  #asked: boolean[] = [];
-  #generation = 0;
-  #turn = 0;
-  #typing: ReturnType<typeof setTimeout> | undefined;
+  readonly selection = new Selection();
+  readonly kept = new Kept();
+  readonly shelf = new Shelf((change) => this.#hold(change));
+  readonly seeker = new Seeker(
+    () => this.filter,
+    () => this.#startOver(),
+  );
 
+  readonly query = $derived(this.seeker.query);
+  readonly answer = $derived(this.seeker.answer);
+  readonly total = $derived(this.shelf.total);
+  readonly error = $derived(this.#fault ?? this.seeker.error ?? this.shelf.error);
   readonly count = $derived(this.answer ? this.answer.hits.length : (this.total ?? 0));
+  readonly filtered = $derived(Object.keys(this.filter).length > 0);
+
+  readonly target = $derived(clampTarget(this.rowHeight ?? usualTarget(this.width)));
   readonly #style: RowStyle = $derived({
     width: this.width,
-    target: this.width < 500 ? 130 : this.width < 900 ? 180 : 210,
+    target: this.target,
     gap: 4,
     below: this.answer ? 26 : 0,
   });
+  readonly #spans = $derived(
+    spansOf(this.shelf.days, this.total ?? 0, this.sort === 'oldest' ? 'oldest' : 'newest'),
+  );
   readonly blocks = $derived.by(() => {
     if (this.width <= 0) return [];
     return this.answer
       ? searchBlocks(this.answer.hits, this.#style)
-      : libraryBlocks(this.total ?? 0, this.#pages, this.#style);
+      : libraryBlocks(this.#spans, this.shelf.pages, this.#style);
   });
+  /** Whether the grid has headings by date. */
+  readonly dated = $derived(!this.answer && this.#spans[0]?.key != null);
   readonly canvasHeight = $derived((this.blocks.at(-1)?.top ?? 0) + (this.blocks.at(-1)?.height ?? 0));
   readonly #band = $derived(Math.floor(this.scrollTop / band) * band);
+  /** The blocks on screen or near it. */
+  readonly near = $derived(
+    blocksBetween(this.blocks, this.#band - ahead, this.#band + this.height + band + ahead),
+  );
   readonly tiles = $derived.by(() => {
-    const tiles = tilesBetween(this.blocks, this.#band - ahead, this.#band + this.height + band + ahead);
+    const tiles = tilesBetween(this.near, this.#band - ahead, this.#band + this.height + band + ahead);
     if (tiles.some((tile) => tile.index === this.active)) return tiles;
-    // The chosen photo stays in the document wherever the page is scrolled, for assistive technology.
+    // The active photo stays in the document wherever the page is scrolled, for assistive technology.
     const box = boxAt(this.blocks, this.active);
     return box
       ? [...tiles, { index: this.active, box, photo: this.at(this.active) ?? null, hit: null }]
@@ -69,60 +96,83 @@ export class Browse {
 
   /** Queries that find something here: captions of photos that are loaded, else their names. */
   readonly examples = $derived.by(() => {
-    const photos = this.#pages.flatMap((page) => page ?? []).filter((photo) => photo.state === 'ready');
+    const loaded = this.shelf.pages.flatMap((page) => page ?? []);
+    const photos = loaded.filter((photo) => photo.state === 'ready');
     const texts = photos.map((photo) => photo.caption?.replace(/[.。]$/, '') ?? photo.name);
     const short = texts.filter((text, at) => text.length <= 60 && texts.indexOf(text) === at);
     return [0, 1, 2].flatMap((part) => short[Math.floor((part * short.length) / 3)] ?? []);
   });
+
+  /** Reads how photos were last sorted and how large they were. */
+  async restore(): Promise<void> {
+    const { sort, rowHeight } = await this.kept.load();
+    if (rowHeight != null) this.rowHeight = clampTarget(rowHeight);
+    if (sort && sort !== this.sort) this.sortBy(sort);
+  }
 
   at(index: number): PhotoSummary | undefined {
     const block = blockAt(this.blocks, index);
     return block?.photos?.[index - block.start];
   }
 
-  /** Shows a folder, or all photos; a search ends. */
+  /** Shows a folder, or all photos; a search ends, filters hold. */
   show(place: Place): void {
     this.place = place;
-    this.type('');
-    this.#forget();
-    this.total = null;
-    void this.#load(0);
+    this.seeker.end();
+    this.#open();
+  }
+
+  filterBy(filter: Filter): void {
+    this.filter = filter;
+    this.#open();
+    if (this.seeker.asking) void this.seeker.ask();
+  }
+
+  sortBy(sort: Sort): void {
+    this.sort = sort;
+    this.#open();
+    void this.kept.keepView({ sort, rowHeight: this.rowHeight });
+  }
+
+  zoomTo(rowHeight: number): void {
+    this.rowHeight = clampTarget(rowHeight);
+    void this.kept.keepView({ sort: this.sort, rowHeight: this.rowHeight });
+  }
+
+  zoom(direction: -1 | 1): void {
+    this.zoomTo(this.target + direction * zoomStep);
+  }
+
+  type(query: string): void {
+    this.seeker.type(query);
+  }
+
+  like(likeness: Likeness): void {
+    this.seeker.like(likeness);
+  }
+
+  recall(search: SavedSearch): void {
+    this.place = null;
+    this.seeker.end();
+    this.filterBy(search.filter);
+    this.type(search.query);
   }
 
   /** Asks again for what is on screen; the rest when it is scrolled to. What is shown stays until then. */
   reload(): void {
-    this.#stale = this.#pages.map(() => true);
-    this.#asked = [];
-    this.#generation++;
-    if (this.blocks.length === 0) void this.#load(0);
+    this.shelf.reload();
     this.fill();
-    if (this.answer) void this.#search();
+    if (this.answer) void this.seeker.ask();
   }
 
   /** Loads the pages that are on screen or near it and not here yet. */
   fill(): void {
-    if (this.answer) return;
+    if (this.answer || this.scrubbing) return;
     const from = this.#band - this.height;
     const to = this.#band + 2 * this.height + band;
-    for (const block of this.blocks) {
-      if (block.top < to && block.top + block.height > from && this.#isMissing(block.page)) {
-        void this.#load(block.page);
-      }
-    }
-  }
-
-  /** Takes the words as they are typed; asks once the typing rests. */
-  type(query: string): void {
-    this.query = query;
-    clearTimeout(this.#typing);
-    if (query.trim() !== '') {
-      this.#typing = setTimeout(() => void this.#search(), typingPauseMs);
-      return;
-    }
-    this.#turn++;
-    this.error = null;
-    if (this.answer) this.active = 0;
-    this.answer = null;
+    const near = blocksBetween(this.blocks, from, to);
+    const last = near.at(-1);
+    if (near[0] && last) this.shelf.fill(near[0].start, last.start + last.count);
   }
 
   move(step: Step): void {
@@ -133,65 +183,93 @@ export class Browse {
     if (next !== undefined && next >= 0 && next < this.count) this.active = next;
   }
 
-  #isMissing(page: number): boolean {
-    return !this.#asked[page] && (!this.#pages[page] || this.#stale[page] === true);
+  toggle(index: number): void {
+    const photo = this.at(index);
+    if (photo) this.selection.toggle(photo.id, index);
   }
 
-  #forget(): void {
-    this.#pages = [];
-    this.#stale = [];
-    this.#asked = [];
-    this.#generation++;
-    this.active = 0;
+  /** Chooses from where the range began to this photo, which becomes the active one. */
+  async rangeTo(index: number, from?: number): Promise<void> {
+    const pivot = from ?? (this.selection.size > 0 ? this.selection.pivot : this.active);
+    this.selection.pivot = pivot;
+    this.active = index;
+    this.selection.extend(await this.#ids(Math.min(pivot, index), Math.max(pivot, index) + 1));
   }
 
-  async #load(page: number): Promise<void> {
-    const generation = this.#generation;
-    this.#asked[page] = true;
+  async chooseAll(): Promise<void> {
+    this.selection.set(await this.#ids(0, this.count), this.active);
+  }
+
+  /** Chooses what a rectangle touches, beside `others`. */
+  chooseInside(area: Box, others: ReadonlySet<number>): void {
+    const inside = tilesInside(this.blocks, area);
+    const ids = inside.flatMap((tile) => tile.photo?.id ?? []);
+    this.selection.set([...others, ...ids], inside.at(-1)?.index ?? this.active);
+  }
+
+  /** The photos that an action is for: the chosen ones, else the active one. */
+  targets(): number[] {
+    const active = this.at(this.active);
+    return this.selection.size > 0 ? [...this.selection.ids] : active ? [active.id] : [];
+  }
+
+  /** Shows the stars at once; takes them back where the engine could not. */
+  async rate(rating: number, ids = this.targets()): Promise<void> {
+    if (ids.length === 0) return;
+    const rated = new Set(ids);
+    this.shelf.patch(rated, { rating });
+    this.seeker.patch(rated, { rating });
+    await this.attempt(() => api.rate({ ids, rating }));
+    if (this.#fault) this.reload();
+  }
+
+  /** Shows what has become of a photo. */
+  changed(id: number, change: Partial<PhotoSummary>): void {
+    this.shelf.patch(new Set([id]), change);
+    this.seeker.patch(new Set([id]), change);
+  }
+
+  /** Does something for the person and says beside the grid why it could not. */
+  async attempt(act: () => Promise<unknown>): Promise<void> {
+    this.#fault = null;
     try {
-      const place = this.place && {
-        root: this.place.root,
-        ...(this.place.folder && { folder: this.place.folder }),
-      };
-      const { total, photos } = await api.photos({ ...place, offset: page * blockSize, limit: blockSize });
-      if (generation !== this.#generation) return;
-      const chosen = this.answer ? undefined : this.at(this.active)?.id;
-      this.total = total;
-      const pages = [...this.#pages];
-      pages[page] = photos;
-      this.#pages = pages;
-      this.#stale[page] = false;
-      this.error = null;
-      this.#keepChosen(chosen);
+      await act();
     } catch (error) {
-      if (generation !== this.#generation) return;
-      this.#asked[page] = false;
-      this.error = reasonOf(error);
+      this.#fault = reasonOf(error);
     }
   }
 
-  /** New photos may have come before the chosen one; it stays chosen, wherever it stands now. */
-  #keepChosen(id: number | undefined): void {
+  async #ids(from: number, to: number): Promise<number[]> {
+    if (this.answer) return this.answer.hits.slice(from, to).map((hit) => hit.photo.id);
+    let ids: number[] = [];
+    await this.attempt(async () => (ids = await this.shelf.ids(from, to)));
+    return ids;
+  }
+
+  #open(): void {
+    this.#startOver();
+    const place = this.place && {
+      root: this.place.root,
+      ...(this.place.folder && { folder: this.place.folder }),
+    };
+    this.shelf.open({ filter: { ...place, ...this.filter }, sort: this.sort });
+  }
+
+  #startOver(): void {
+    this.active = 0;
+    this.#fault = null;
+    this.selection.clear();
+  }
+
+  /** New photos may have come before the active one; it stays active, wherever it stands now. */
+  #hold(change: () => void): void {
+    const id = this.answer ? undefined : this.at(this.active)?.id;
+    change();
     if (id === undefined || this.at(this.active)?.id === id) return;
-    for (const [page, photos] of this.#pages.entries()) {
+    for (const [page, photos] of this.shelf.pages.entries()) {
       const at = photos?.findIndex((photo) => photo.id === id) ?? -1;
       if (at >= 0) this.active = page * blockSize + at;
     }
     this.active = Math.max(0, Math.min(this.active, this.count - 1));
-  }
-
-  async #search(): Promise<void> {
-    const turn = ++this.#turn;
-    const query = this.query.trim();
-    try {
-      const answer = await api.search({ query, limit: searchLimit });
-      // An answer may come after that of a later question; only the last question's counts.
-      if (turn !== this.#turn) return;
-      if (this.answer?.query !== answer.query) this.active = 0;
-      this.answer = answer;
-      this.error = null;
-    } catch (error) {
-      if (turn === this.#turn) this.error = reasonOf(error);
-    }
   }
 }

@@ -51,6 +51,20 @@ class CurrentLanguage {
     return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium' }).format(new Date(moment));
   }
 
+  /** A year, month or day written as `2024`, `2024-06` or `2024-06-30`, in words. */
+  date(key: string): string {
+    const [year, month, day] = key.split('-').map(Number);
+    const date = new Date(Date.UTC(year ?? 0, (month ?? 1) - 1, day ?? 1));
+    if (Number.isNaN(date.getTime())) return key;
+    const format: Intl.DateTimeFormatOptions = {
+      year: 'numeric',
+      timeZone: 'UTC',
+      ...(month && { month: 'long' }),
+      ...(day && { day: 'numeric', weekday: 'long' }),
+    };
+    return new Intl.DateTimeFormat(this.#locale, format).format(date);
+  }
+
   /** A camera's wall-clock time: shown as written, whatever zone this computer is in. */
   wallClock(time: string): string {
     const date = new Date(`${time.slice(0, 19)}Z`);

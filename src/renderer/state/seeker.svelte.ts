@@ -1,0 +1,96 @@
+/** What is searched for, in words or by a picture, and the answer. */
+import type { Args, Filter, PhotoSummary, SearchAnswer } from '../../shared/contract.ts';
+import { reasonOf } from '../../shared/errors.ts';
+import { api } from '../lib/api.ts';
+
+const typingPauseMs = 120;
+const searchLimit = 300;
+
+/** A picture that photos should look like. */
+export interface Likeness {
+  to: Args<'similar'>['to'];
+  name: string;
+  /** The address of a small picture of it. */
+  picture: string;
+}
+
+export class Seeker {
+  query = $state('');
+  likeness = $state.raw<Likeness | null>(null);
+  answer = $state.raw<SearchAnswer | null>(null);
+  error = $state<string | null>(null);
+
+  readonly asking = $derived(this.query.trim() !== '' || this.likeness !== null);
+  /** Changes whenever something else is asked. */
+  asked = $state('');
+
+  #turn = 0;
+  #typing: ReturnType<typeof setTimeout> | undefined;
+  readonly #filter: () => Filter;
+  readonly #onother: () => void;
+
+  /** `onother` is told when the answer is one to another question, or is gone. */
+  constructor(filter: () => Filter, onother: () => void) {
+    this.#filter = filter;
+    this.#onother = onother;
+  }
+
+  /** Takes the words as they are typed; asks once the typing rests. */
+  type(query: string): void {
+    this.query = query;
+    clearTimeout(this.#typing);
+    if (query.trim() !== '') {
+      this.likeness = null;
+      this.#typing = setTimeout(() => void this.ask(), typingPauseMs);
+    } else if (!this.likeness) this.end();
+  }
+
+  like(likeness: Likeness): void {
+    clearTimeout(this.#typing);
+    this.query = '';
+    this.likeness = likeness;
+    void this.ask();
+  }
+
+  end(): void {
+    clearTimeout(this.#typing);
+    this.#turn++;
+    this.query = '';
+    this.likeness = null;
+    this.error = null;
+    if (this.answer) this.#onother();
+    this.answer = null;
+  }
+
+  async ask(): Promise<void> {
+    const turn = ++this.#turn;
+    const question = this.likeness?.picture ?? this.query.trim();
+    try {
+      const answer = await this.#answer();
+      // An answer may come after that of a later question; only the last question's counts.
+      if (turn !== this.#turn) return;
+      if (this.asked !== question || !this.answer) this.#onother();
+      this.asked = question;
+      this.answer = answer;
+      this.error = null;
+    } catch (error) {
+      if (turn === this.#turn) this.error = reasonOf(error);
+    }
+  }
+
+  patch(ids: ReadonlySet<number>, change: Partial<PhotoSummary>): void {
+    if (!this.answer) return;
+    const hits = this.answer.hits.map((hit) =>
+      ids.has(hit.photo.id) ? { ...hit, photo: { ...hit.photo, ...change } } : hit,
+    );
+    this.answer = { ...this.answer, hits };
+  }
+
+  #answer(): Promise<SearchAnswer> {
+    const filter = this.#filter();
+    const conditions = Object.keys(filter).length > 0 ? { filter } : {};
+    return this.likeness
+      ? api.similar({ to: this.likeness.to, ...conditions, limit: searchLimit })
+      : api.search({ query: this.query.trim(), ...conditions, limit: searchLimit });
+  }
+}
