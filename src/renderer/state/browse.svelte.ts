@@ -80,12 +80,17 @@ export class Browse {
   readonly dated = $derived(!this.answer && this.#spans[0]?.key != null);
   readonly canvasHeight = $derived((this.blocks.at(-1)?.top ?? 0) + (this.blocks.at(-1)?.height ?? 0));
   readonly #band = $derived(Math.floor(this.scrollTop / band) * band);
-  /** The blocks on screen or near it. */
-  readonly near = $derived(
+  readonly #around = $derived(
     blocksBetween(this.blocks, this.#band - ahead, this.#band + this.height + band + ahead),
   );
+  /** The blocks on screen or near it, and that of the active photo. */
+  readonly near = $derived.by(() => {
+    const own = blockAt(this.blocks, this.active);
+    if (!own || this.#around.includes(own)) return this.#around;
+    return own.start < (this.#around[0]?.start ?? 0) ? [own, ...this.#around] : [...this.#around, own];
+  });
   readonly tiles = $derived.by(() => {
-    const tiles = tilesBetween(this.near, this.#band - ahead, this.#band + this.height + band + ahead);
+    const tiles = tilesBetween(this.#around, this.#band - ahead, this.#band + this.height + band + ahead);
     if (tiles.some((tile) => tile.index === this.active)) return tiles;
     // The active photo stays in the document wherever the page is scrolled, for assistive technology.
     const box = boxAt(this.blocks, this.active);
