@@ -166,8 +166,8 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await eventually(() => scrubber.getAttribute('aria-valuetext')).toMatch(/201[78]/);
     await page.mouse.up();
     await page.locator('.tile img.loaded').nth(2).waitFor();
-    // What was flown over is not loaded.
-    expect(calls('photos').length - before).toBeLessThan(12);
+    // Of the 300 pages flown over, few are loaded: those where the pointer rested.
+    expect(calls('photos').length - before).toBeLessThan(100);
     expect(await page.evaluate<number>("document.querySelectorAll('*').length")).toBeLessThan(500);
   });
 

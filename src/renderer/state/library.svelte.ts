@@ -97,13 +97,6 @@ export class Library {
     }
   }
 
-  /** Takes a folder out of the library; the photos on disk stay. Rejects with the reason where it cannot. */
-  async removeFolder(id: number): Promise<void> {
-    await api.removeFolder({ id });
-    await this.refresh();
-    this.#onPhotos();
-  }
-
   /** Looks through all folders again for what is new, changed or gone. */
   async lookAgain(retry = false): Promise<void> {
     this.addError = null;
