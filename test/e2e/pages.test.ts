@@ -61,7 +61,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await page.getByRole('searchbox').fill('dog');
     await page.getByRole('group', { name: /^Likely/ }).waitFor();
     await page.getByRole('link', { name: 'Models' }).click();
-    await page.getByRole('button', { name: /^Trips/ }).click();
+    await page.getByRole('treeitem', { name: /^Trips/ }).click();
     await page.getByRole('main', { name: 'All photos' }).waitFor();
   });
 
