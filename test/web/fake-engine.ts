@@ -206,6 +206,10 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       note('chat', args);
       const photo = refer(args.photo);
       if (args.again === true && photo.chat.at(-1)?.role === 'assistant') photo.chat.pop();
+      if (args.edit !== undefined) {
+        const questions = photo.chat.filter((message) => message.role === 'user');
+        photo.chat.splice(photo.chat.indexOf(questions[args.edit] as ChatMessage));
+      }
       if (args.text !== undefined) {
         photo.chat.push({ role: 'user', text: args.text, model: null, sent: null, createdAt: now() });
       }

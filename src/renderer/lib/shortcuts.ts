@@ -6,7 +6,7 @@ export interface Shortcuts {
   /** With Ctrl or the command key. */
   commands: Record<string, () => void>;
   escape: (target: HTMLElement) => void;
-  /** Takes a key that nothing has the focus for; says whether it did. */
+  /** Takes a key that is no shortcut, where its target has no use for it; says whether it did. */
   rest: (event: KeyboardEvent) => boolean;
 }
 
@@ -21,7 +21,7 @@ export function shortcuts({ letters, commands, escape, rest }: Shortcuts): (even
       // AltGr writes brackets on many keyboards, and comes as Ctrl with Alt.
       const written = !event.ctrlKey && !event.metaKey && !event.altKey;
       if (isWriting(target) || !(written || event.getModifierState('AltGraph'))) return undefined;
-      if (target === document.body && rest(event)) return undefined;
+      if (rest(event)) return undefined;
       return letters()[event.key];
     };
     const found = act();

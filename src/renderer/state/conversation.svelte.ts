@@ -18,6 +18,8 @@ export class Conversation {
   stopped = $state(false);
   error = $state<string | null>(null);
   droppedTurns = $state(0);
+  /** What is being typed: kept while the panel comes and goes. */
+  draft = $state('');
 
   #stop: AbortController | undefined;
 
@@ -32,6 +34,16 @@ export class Conversation {
   async say(text: string): Promise<void> {
     this.messages = [...this.messages, provisional('user', text)];
     await this.#answer({ text });
+  }
+
+  /** Asks `text` in place of the question at this place among the messages; what followed it goes. */
+  async change(at: number, text: string): Promise<void> {
+    const before = this.messages.slice(0, at);
+    const edit = before.filter((message) => message.role === 'user').length;
+    this.messages = [...before, provisional('user', text)];
+    await this.#answer({ text, edit });
+    // What could not be asked has taken nothing back: the engine's record holds.
+    if (this.error) this.messages = await this.#kept();
   }
 
   /** Asks the last question once more; its answer is replaced. */
@@ -55,7 +67,7 @@ export class Conversation {
     }
   }
 
-  async #answer(asked: { text: string } | { again: true }): Promise<void> {
+  async #answer(asked: { text: string; edit?: number } | { again: true }): Promise<void> {
     const controller = new AbortController();
     this.#stop = controller;
     this.saying = '';
@@ -87,9 +99,16 @@ export class Conversation {
     setTimeout(() => void this.#settle(), settleMs);
   }
 
+  async #kept(): Promise<readonly ChatMessage[]> {
+    return api.photo({ id: this.photoId }).then(
+      ({ chat }) => chat,
+      () => this.messages,
+    );
+  }
+
   /** Takes over the engine's record of a cut answer, which also says what was sent. */
   async #settle(): Promise<void> {
-    const { chat } = await api.photo({ id: this.photoId }).catch(() => ({ chat: [] }));
+    const chat = await this.#kept();
     if (!this.busy && chat.length === this.messages.length) this.messages = chat;
   }
 }

@@ -11,6 +11,8 @@ export class OpenPhoto {
   error = $state<string | null>(null);
   describing = $state(false);
   captionError = $state<string | null>(null);
+  /** Why a rating or a tag could not be kept. */
+  markError = $state<string | null>(null);
 
   readonly #newestFirst: readonly TextEntry[] = $derived(
     (this.details?.captions ?? [])
@@ -19,6 +21,12 @@ export class OpenPhoto {
   );
   readonly own = $derived(this.#newestFirst.find((entry) => entry.source === 'person') ?? null);
   readonly thought = $derived(this.#newestFirst.find((entry) => entry.source === 'model') ?? null);
+  /** No file of it can be reached now: its drive is away, or it was moved. */
+  readonly offline = $derived(
+    this.details !== null &&
+      this.details.files.length > 0 &&
+      !this.details.files.some((file) => file.present),
+  );
   readonly earlier = $derived(
     this.#newestFirst.filter((entry) => entry !== this.own && entry !== this.thought),
   );
@@ -48,6 +56,32 @@ export class OpenPhoto {
 
   async write(text: string): Promise<boolean> {
     return this.#changeCaption(() => api.writeCaption({ id: this.id, text }));
+  }
+
+  /** A person's stars; the same number again takes them back. */
+  async rate(rating: number): Promise<void> {
+    const next = rating === this.details?.rating ? 0 : rating;
+    await this.#mark({ rating: next }, () => api.rate({ ids: [this.id], rating: next }));
+  }
+
+  async tag(add: readonly string[], remove: readonly string[] = []): Promise<void> {
+    const kept = (this.details?.tags ?? []).filter((tag) => !remove.includes(tag));
+    const tags = [...kept, ...add.filter((tag) => !kept.includes(tag))];
+    await this.#mark({ tags }, () => api.tag({ ids: [this.id], add: [...add], remove: [...remove] }));
+  }
+
+  /** Shows a mark at once, and takes it back where the engine refuses it. */
+  async #mark(change: Partial<PhotoDetails>, keep: () => Promise<unknown>): Promise<void> {
+    const before = this.details;
+    if (!before) return;
+    this.markError = null;
+    this.details = { ...before, ...change };
+    try {
+      await keep();
+    } catch (error) {
+      this.details = before;
+      this.markError = reasonOf(error);
+    }
   }
 
   async #changeCaption(change: () => Promise<unknown>): Promise<boolean> {
