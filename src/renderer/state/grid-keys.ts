@@ -56,14 +56,13 @@ export class GridKeys {
     const { selection } = this.#browse;
     if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) this.#actions.menu();
     else if (event.key === 'Escape' && selection.size > 0) selection.clear();
-    else if (event.key === 'Enter' || event.key === ' ') this.#actions.open(this.#browse.active);
+    else if (event.key === 'Enter') this.#actions.open(this.#browse.active);
     else return false;
     return true;
   }
 
   #letter(key: string): boolean {
     if (key === 'x') this.#browse.toggle(this.#browse.active);
-    else if (/^[0-5]$/.test(key)) void this.#browse.rate(Number(key));
     else if (key === '+' || key === '=') this.#browse.zoom(1);
     else if (key === '-') this.#browse.zoom(-1);
     else return false;
