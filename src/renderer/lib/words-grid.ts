@@ -60,6 +60,7 @@ export interface GridWords {
   describe: string;
   describing: string;
   copyCaption: string;
+  reveal: string;
   copied: string;
   folders: string;
   removeFolder: (name: string) => string;
@@ -133,6 +134,7 @@ const en: GridWords = {
   describe: 'Describe',
   describing: 'Looking…',
   copyCaption: 'Copy caption',
+  reveal: 'Show the file in its folder',
   copied: 'Caption copied',
   folders: 'Folders',
   removeFolder: (name) => `Remove ${name}`,
@@ -206,6 +208,7 @@ const zh: GridWords = {
   describe: '描述',
   describing: '正在看…',
   copyCaption: '复制说明',
+  reveal: '在文件夹中显示',
   copied: '说明已复制',
   folders: '文件夹',
   removeFolder: (name) => `移除 ${name}`,
