@@ -75,7 +75,7 @@ describe.skipIf(!hasChromium())('the full view', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(await focused(page)).toBe('listbox');
     await page.getByRole('complementary', { name: 'Photo: IMG_1007.jpg' }).waitFor();
-    expect(await page.locator('[aria-selected=true]').getAttribute('data-index')).toBe('6');
+    expect(await page.locator('[role=listbox] .tile.active').getAttribute('data-index')).toBe('6');
   });
 
   test('the far end of a large library is leafed to, with its neighbours', async () => {
