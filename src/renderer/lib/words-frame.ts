@@ -65,7 +65,7 @@ const en = {
     list: {
       arrows: 'Move between photos',
       ends: 'First or last photo',
-      enter: 'Open the photo, then fill the window',
+      enter: 'Open the photo, once more for full view',
       space: 'Look at it full size, and back',
       zoom: 'Larger or smaller',
       esc: 'Go back',
@@ -73,7 +73,7 @@ const en = {
       range: 'Select from here on',
       selectAll: 'Select all photos',
       stars: 'Give stars, 0 for none',
-      info: 'Caption, details and talk in full view',
+      info: 'Open or close the panel in full view',
       talk: 'Talk about the photo',
       write: 'Write a caption',
       export: 'Export captions',
