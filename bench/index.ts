@@ -1,9 +1,14 @@
-/** `npm run bench -- index|search`: measures rates side by side in one run, and prints them as a table. */
+/** `npm run bench -- index|search|page`: measures rates side by side in one run, and prints them as a table. */
 import process from 'node:process';
 import { benchIndex } from './indexing.ts';
+import { benchPage } from './page.ts';
 import { benchSearch } from './searching.ts';
 
-const suites: Record<string, () => Promise<void>> = { index: benchIndex, search: benchSearch };
+const suites: Record<string, () => Promise<void>> = {
+  index: benchIndex,
+  search: benchSearch,
+  page: benchPage,
+};
 const wanted = process.argv.slice(2);
 for (const name of wanted.length > 0 ? wanted : Object.keys(suites)) {
   const suite = suites[name];

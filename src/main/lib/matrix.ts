@@ -47,7 +47,7 @@ export class VectorMatrix {
     const row = this.#rowOf.get(id) ?? this.#append(id);
     const fine = new Float16Array(new Uint8Array(half).buffer);
     this.#fine.set(fine, row * this.#dimension);
-    this.#coarse.set(quantise(Float32Array.from(fine)), row * this.#dimension);
+    this.#coarse.set(quantise(new Float32Array(fine)), row * this.#dimension);
   }
 
   #append(id: number): number {
