@@ -47,7 +47,7 @@ async function fill(page: Page, query: string): Promise<void> {
 
 /** A photo with its place: details unfolded, a closer map. */
 async function place(page: Page): Promise<void> {
-  await open(page, 'coffee');
+  await open(page, 'sample-03');
   await page.locator('summary', { hasText: 'Details' }).click();
   await page.getByRole('button', { name: 'Copy the coordinates' }).scrollIntoViewIfNeeded();
 }
@@ -85,7 +85,7 @@ export const shots: readonly Shot[] = [
   { name: 'search-light', reach: (page) => search(page, 'snow on the mountains') },
   { name: 'nothing-found', reach: (page) => page.getByRole('searchbox').fill('zxqv') },
   { name: 'photo-light', reach: place },
-  { name: 'full-view', reach: (page) => fill(page, 'a rocket') },
+  { name: 'full-view', reach: (page) => fill(page, 'sample-05') },
   {
     name: 'full-view-panel',
     context: dark,
