@@ -16,7 +16,7 @@ interface State {
 async function openFirst(page: Page): Promise<void> {
   await page.locator('img.loaded').first().waitFor();
   await page.getByRole('option').nth(1).click();
-  await page.getByText('Details').waitFor();
+  await page.locator('summary', { hasText: 'Details' }).waitFor();
 }
 
 async function talk(page: Page): Promise<void> {
@@ -25,7 +25,7 @@ async function talk(page: Page): Promise<void> {
   await page.keyboard.type('What is it?');
   await page.keyboard.press('Enter');
   await page.getByText('What the model was given').click();
-  await page.getByText('Details').click();
+  await page.locator('summary', { hasText: 'Details' }).click();
 }
 
 const states: State[] = [
@@ -36,9 +36,11 @@ const states: State[] = [
   },
   {
     name: 'search',
-    engine: {},
+    // Few enough that both groups are in sight: what is far from the screen is not drawn.
+    engine: { photos: 40 },
     reach: async (page) => {
       await page.getByRole('searchbox').fill('dog');
+      await page.getByRole('group', { name: /^Likely/ }).waitFor();
       await page.getByRole('group', { name: /^Weaker/ }).waitFor();
     },
   },
@@ -57,7 +59,10 @@ const states: State[] = [
     reach: async (page) => {
       await openFirst(page);
       await page.getByRole('button', { name: 'What stands out?' }).click();
-      await page.getByText('This').first().waitFor();
+      await page
+        .getByText(/^This\b/)
+        .first()
+        .waitFor();
     },
   },
   {

@@ -1,56 +1,15 @@
-/** Browsing and searching in a real browser over the fake engine: choosing, filtering, dates, likeness, folders. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import sharp from 'sharp';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
-import type { FakeOptions } from '../web/fake-world.ts';
-import {
-  axeViolations,
-  buildPage,
-  eventually,
-  faults,
-  hasChromium,
-  launch,
-  openPage,
-  type OpenPage,
-} from './browser.ts';
+/** Browsing in a real browser over the fake engine: choosing, dates, orders, sizes, folders. */
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { eventually, hasChromium } from './browser.ts';
+import { expectAccessible, gridPages, photo } from './grid-page.ts';
 
 describe.skipIf(!hasChromium())('the grid', () => {
-  let browser: Browser;
-  let opened: OpenPage;
-  let engine: FakeEngine;
-
-  beforeAll(async () => {
-    await buildPage();
-    browser = await launch();
-  });
-  afterAll(() => browser.close());
-
-  async function open(options: FakeOptions = {}, context: BrowserContextOptions = {}): Promise<Page> {
-    engine = fakeEngine(options);
-    opened = await openPage(browser, engine, context);
-    await opened.page.locator('img.loaded').first().waitFor();
-    return opened.page;
-  }
-  afterEach(async () => {
-    await opened.close();
-    expect(faults(opened.watch)).toEqual([]);
-  });
-
-  const calls = (method: string): string[] => engine.calls.filter((call) => call.startsWith(`${method} `));
-  const photo = (page: Page, n: number): ReturnType<Page['locator']> => page.locator(`[data-index="${n}"]`);
+  const { open, calls } = gridPages();
   const chosen = (page: Page): Promise<string[]> =>
     page.evaluate(
       "[...document.querySelectorAll('.tile[aria-selected=true]')].map((tile) => tile.dataset.index)",
     );
-  /** Both themes, one after the other: the page follows the system at once. */
-  async function expectAccessible(page: Page): Promise<void> {
-    for (const colorScheme of ['dark', 'light'] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.waitForTimeout(300);
-      expect(await axeViolations(page)).toEqual([]);
-    }
-  }
 
   test('photos are chosen by mouse', async () => {
     const page = await open();
@@ -93,7 +52,7 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await page.keyboard.press('Shift+ArrowLeft');
     await eventually(() => chosen(page)).toEqual(['0', '1']);
     await page.keyboard.press('5');
-    expect(await photo(page, 1).getAttribute('data-stars')).toBe('★★★★★');
+    await eventually(() => photo(page, 1).getAttribute('data-stars')).toBe('★★★★★');
     await eventually(() => calls('rate')).toEqual(['rate {"ids":[1,2],"rating":5}']);
     await page.getByRole('button', { name: 'Add tag' }).click();
     await page.keyboard.type('holiday');
@@ -102,6 +61,11 @@ describe.skipIf(!hasChromium())('the grid', () => {
     expect(calls('tag')).toEqual(['tag {"ids":[1,2],"add":["holiday"],"remove":[]}']);
     await page.getByRole('button', { name: 'Export…' }).click();
     expect(await page.evaluate('window.exported')).toEqual([1, 2]);
+    await page.getByRole('dialog', { name: 'Export' }).waitFor();
+    await eventually(() => calls('export').at(-1)).toContain('"ids":[1,2]');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await eventually(() => chosen(page)).toEqual(['0', '1']);
     await page.getByRole('listbox').focus();
     await page.keyboard.press('Control+a');
     await page.getByText('240 selected').waitFor();
@@ -109,41 +73,6 @@ describe.skipIf(!hasChromium())('the grid', () => {
     expect(await chosen(page)).toEqual([]);
     await page.keyboard.press('0');
     await eventually(() => calls('rate').at(-1)).toBe('rate {"ids":[2],"rating":0}');
-  });
-
-  test('filters hold in browsing and in search, and are taken away by key', async () => {
-    const page = await open();
-    await page.getByRole('button', { name: 'Filter', exact: true }).click();
-    await page.getByLabel('Camera').selectOption('FUJIFILM X-T30 II');
-    await page.getByLabel('Rating').selectOption('3');
-    await eventually(() => calls('photos').at(-1)).toBe(
-      'photos {"camera":"FUJIFILM X-T30 II","rating":3,"offset":0,"limit":100}',
-    );
-    await expectAccessible(page);
-    await page.keyboard.press('Escape');
-    await page.getByRole('searchbox').fill('dog');
-    await page.getByRole('group', { name: /^Likely/ }).waitFor();
-    expect(calls('search').at(-1)).toBe(
-      'search {"query":"dog","filter":{"camera":"FUJIFILM X-T30 II","rating":3},"limit":300}',
-    );
-    await page.getByRole('button', { name: 'Remove filter: FUJIFILM X-T30 II' }).focus();
-    await page.keyboard.press('Delete');
-    await eventually(() => calls('search').at(-1)).toBe(
-      'search {"query":"dog","filter":{"rating":3},"limit":300}',
-    );
-    await page.getByRole('button', { name: 'Remove filter: ★★★ or more' }).click();
-    await eventually(() => calls('search').at(-1)).toBe('search {"query":"dog","limit":300}');
-  });
-
-  test('filters that nothing passes say so', async () => {
-    const page = await open({ photos: 40 });
-    await page.getByRole('button', { name: 'Filter', exact: true }).click();
-    await page.getByLabel('From', { exact: true }).fill('2099-01-01');
-    await page.getByRole('heading', { name: 'No photos pass these filters' }).waitFor();
-    await page.keyboard.press('Escape');
-    await expectAccessible(page);
-    await page.getByRole('button', { name: 'Clear filters' }).click();
-    await page.locator('img.loaded').first().waitFor();
   });
 
   test('headings by month, and a scrubber that jumps', async () => {
@@ -194,72 +123,12 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await page.getByRole('button', { name: 'Sort by: Rating' }).waitFor();
   });
 
-  test('a photo’s menu finds those like it; the chip ends it', async () => {
-    const page = await open();
-    await photo(page, 3).click({ button: 'right' });
-    await page.getByRole('menu').waitFor();
-    await expectAccessible(page);
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('Shift+F10');
-    await page.getByRole('menuitem', { name: 'Find similar' }).click();
-    await page.getByRole('group', { name: /^Likely/ }).waitFor();
-    expect(calls('similar')).toEqual(['similar {"to":{"id":4},"limit":300}']);
-    await expectAccessible(page);
-    await page.getByRole('button', { name: 'Stop searching by this picture' }).click();
-    await page.getByRole('group', { name: /^Likely/ }).waitFor({ state: 'detached' });
-  });
-
   test('describing from the menu says what Iris sees', async () => {
     const page = await open();
     await photo(page, 1).click({ button: 'right' });
     await page.getByRole('menuitem', { name: 'Describe' }).click();
     await page.getByText('A photo of a dog at rest.').waitFor();
     expect(await photo(page, 1).getAttribute('aria-label')).toContain('A photo of a dog at rest.');
-  });
-
-  test('a dropped picture is made small and searched by', async () => {
-    const page = await open();
-    const picture = await sharp({ create: { width: 1600, height: 900, channels: 3, background: '#284' } })
-      .png()
-      .toBuffer();
-    const drop = `(async () => {
-      const bytes = Uint8Array.from(atob('${picture.toString('base64')}'), (char) => char.charCodeAt(0));
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([bytes], 'beach.png', { type: 'image/png' }));
-      document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    })()`;
-    await page.evaluate(drop);
-    await page.getByText('Photos like beach.png').waitFor();
-    await page.getByRole('group', { name: /^Likely/ }).waitFor();
-    // The beginning of every JPEG in base64.
-    expect(calls('similar').at(-1)).toContain('"image":"/9j/');
-    const width = "document.querySelector('.likeness img').naturalWidth";
-    expect(await page.evaluate(width)).toBe(512);
-  });
-
-  test('searches are remembered, saved, asked again and removed', async () => {
-    const page = await open();
-    const box = page.getByRole('searchbox');
-    await box.fill('dog');
-    await page.getByRole('group', { name: /^Likely/ }).waitFor();
-    await page.getByRole('button', { name: 'Save search' }).click();
-    const saved = page.getByRole('button', { name: 'dog', exact: true });
-    await saved.waitFor();
-    expect(calls('saveSearch')).toEqual(['saveSearch {"name":"dog","query":"dog","filter":{}}']);
-    await page.getByRole('listbox').focus();
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('/');
-    await page.getByRole('menuitem', { name: 'dog' }).waitFor();
-    await expectAccessible(page);
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('Enter');
-    await page.getByRole('group', { name: /^Likely/ }).waitFor();
-    expect(await box.inputValue()).toBe('dog');
-    await page.getByRole('button', { name: 'All photos' }).click();
-    await saved.click();
-    await page.getByRole('group', { name: /^Likely/ }).waitFor();
-    await page.getByRole('button', { name: 'Remove saved search: dog' }).click();
-    await saved.waitFor({ state: 'detached' });
   });
 
   test('the folder tree by keyboard, and a folder that leaves the library', async () => {
