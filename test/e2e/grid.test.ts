@@ -62,7 +62,6 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await page.getByRole('button', { name: 'Export…' }).click();
     expect(await page.evaluate('window.exported')).toEqual([1, 2]);
     await page.getByRole('dialog', { name: 'Export' }).waitFor();
-    await eventually(() => calls('export').at(-1)).toContain('"ids":[1,2]');
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     await eventually(() => chosen(page)).toEqual(['0', '1']);
