@@ -44,6 +44,9 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
   }
   const refer = (ref: PhotoRef): PhotoDetails => find('id' in ref ? ref.id : 1);
   const emit = (event: LibraryEvent): void => {
+    // Who asks for the jobs later hears what listeners heard.
+    const at = event.type === 'job' ? jobs.findIndex(({ id }) => id === event.job.id) : -1;
+    if (event.type === 'job' && at >= 0) jobs[at] = event.job;
     for (const listener of listeners) listener(event);
   };
   const say = (id: number): string => options.hostile?.[id % options.hostile.length] ?? answer;
