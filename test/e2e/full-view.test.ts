@@ -1,42 +1,14 @@
 /** A photo over the whole window, in a real browser: leafed through, zoomed, left as it was found; and its states by WCAG. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { axeViolations, eventually, hasChromium } from './browser.ts';
 import type { FakeOptions } from '../web/fake-world.ts';
-import {
-  axeViolations,
-  buildPage,
-  eventually,
-  faults,
-  hasChromium,
-  launch,
-  type OpenPage,
-  openPage,
-} from './browser.ts';
+import { fakePages } from './fake-pages.ts';
 
 describe.skipIf(!hasChromium())('the full view', () => {
-  let browser: Browser;
-  let opened: OpenPage;
-  let engine: FakeEngine;
-
-  beforeAll(async () => {
-    await buildPage();
-    browser = await launch();
-  });
-  afterAll(() => browser.close());
-
-  async function open(options: FakeOptions = {}, context: BrowserContextOptions = {}): Promise<Page> {
-    engine = fakeEngine(options);
-    opened = await openPage(browser, engine, context);
-    return opened.page;
-  }
-  afterEach(async () => {
-    await opened.close();
-    expect(faults(opened.watch)).toEqual([]);
-  });
-
+  const pages = fakePages();
+  const { open, calls } = pages;
   const answered = 'and little behind it.';
-  const calls = (method: string): string[] => engine.calls.filter((call) => call.startsWith(`${method} `));
   const transform = (page: Page): Promise<string> =>
     page.evaluate("document.querySelector('dialog .picture').style.transform");
   const focused = (page: Page): Promise<string> =>
@@ -168,13 +140,13 @@ describe.skipIf(!hasChromium())('the full view', () => {
 
   test('a file that is away is shown by its small copy, and said', async () => {
     const page = await open({ troubles: true });
-    engine.picture = () => Promise.resolve(undefined);
+    pages.engine.picture = () => Promise.resolve(undefined);
     await page.getByRole('option').nth(6).click();
     await page.getByText('The file is not there now.').waitFor();
     await page.keyboard.press('Enter');
     await page.getByText('This is the small copy that Iris keeps').waitFor();
     // The browser itself reports the picture that was refused.
-    opened.watch.errors = opened.watch.errors.filter((error) => !error.includes('404'));
+    pages.opened.watch.errors = pages.opened.watch.errors.filter((error) => !error.includes('404'));
   });
 
   const states: [string, FakeOptions, (page: Page) => Promise<unknown>][] = [
@@ -219,7 +191,7 @@ describe.skipIf(!hasChromium())('the full view', () => {
         await reach(page);
         await page.waitForTimeout(400);
         expect(await axeViolations(page)).toEqual([]);
-        if (colorScheme === 'light') await opened.close();
+        if (colorScheme === 'light') await pages.opened.close();
       }
     });
   }

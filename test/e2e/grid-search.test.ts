@@ -2,10 +2,11 @@
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { eventually, hasChromium } from './browser.ts';
-import { expectAccessible, gridPages, photo } from './grid-page.ts';
+import { fakePages } from './fake-pages.ts';
+import { expectAccessible, photo } from './grid-page.ts';
 
 describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
-  const { open, calls } = gridPages();
+  const { open, calls } = fakePages('img.loaded');
 
   test('filters hold in browsing and in search, and are taken away by key', async () => {
     const page = await open();

@@ -2,10 +2,11 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { eventually, hasChromium } from './browser.ts';
-import { expectAccessible, gridPages, photo } from './grid-page.ts';
+import { fakePages } from './fake-pages.ts';
+import { expectAccessible, photo } from './grid-page.ts';
 
 describe.skipIf(!hasChromium())('the grid', () => {
-  const { open, calls } = gridPages();
+  const { open, calls } = fakePages('img.loaded');
   const chosen = (page: Page): Promise<string[]> =>
     page.evaluate(
       "[...document.querySelectorAll('.tile[aria-selected=true]')].map((tile) => tile.dataset.index)",

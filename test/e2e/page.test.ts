@@ -1,46 +1,16 @@
 /** The page in a real browser over the fake engine: what a person sees and does, state by state. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { serveWeb } from '../../src/main/web.ts';
-import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
-import type { FakeOptions } from '../web/fake-world.ts';
-import {
-  buildPage,
-  eventually,
-  faults,
-  hasChromium,
-  launch,
-  type OpenPage,
-  openPage,
-  pageDir,
-} from './browser.ts';
+import { eventually, hasChromium, pageDir } from './browser.ts';
+import { fakePages } from './fake-pages.ts';
 
 describe.skipIf(!hasChromium())('the page', () => {
-  let browser: Browser;
-  let opened: OpenPage;
-  let engine: FakeEngine;
-
-  beforeAll(async () => {
-    await buildPage();
-    browser = await launch();
-  });
-  afterAll(() => browser.close());
-
-  async function open(options: FakeOptions = {}, context: BrowserContextOptions = {}): Promise<Page> {
-    engine = fakeEngine(options);
-    opened = await openPage(browser, engine, context);
-    return opened.page;
-  }
-  afterEach(async () => {
-    await opened.close();
-    expect(faults(opened.watch)).toEqual([]);
-  });
-
-  const calls = (method: string): string[] => engine.calls.filter((call) => call.startsWith(`${method} `));
+  const pages = fakePages();
+  const { open, calls } = pages;
 
   test('the address loses its token', async () => {
     const page = await open();
-    expect(page.url()).toBe(`${opened.host.origin}/`);
+    expect(page.url()).toBe(`${pages.opened.host.origin}/`);
   });
 
   test('the grid draws and loads only what is near the screen, and shifts nothing', async () => {
@@ -202,8 +172,8 @@ describe.skipIf(!hasChromium())('the page', () => {
     await page.getByLabel('Folder with photos').fill('/home/me/Pictures');
     await page.getByRole('button', { name: 'Add folder' }).click();
     await page.locator('.tile img.loaded').first().waitFor();
-    expect(engine.calls).toContain('addFolder {"path":"/home/me/Pictures"}');
-    expect(engine.calls).toContain('index {}');
+    expect(pages.engine.calls).toContain('addFolder {"path":"/home/me/Pictures"}');
+    expect(pages.engine.calls).toContain('index {}');
     await page.getByRole('treeitem', { name: /^Pictures/ }).waitFor();
   });
 
@@ -226,16 +196,18 @@ describe.skipIf(!hasChromium())('the page', () => {
   test('a host that is gone is said, and found again', async () => {
     const page = await open();
     await page.locator('img.loaded').first().waitFor();
-    const url = new URL(opened.host.url);
-    await opened.host.close();
+    const url = new URL(pages.opened.host.url);
+    await pages.opened.host.close();
     await page.getByText('Iris has stopped answering').waitFor();
     expect(await page.getByRole('option').count()).toBeGreaterThan(5);
     const token = url.searchParams.get('token') ?? '';
-    const host = await serveWeb(engine, { pageDir, port: Number(url.port), token });
+    const host = await serveWeb(pages.engine, { pageDir, port: Number(url.port), token });
     await page.getByText('Iris has stopped answering').waitFor({ state: 'detached' });
-    opened.host.close = () => host.close();
+    pages.opened.host.close = () => host.close();
     // The browser itself reports each connection that was refused meanwhile.
-    opened.watch.errors = opened.watch.errors.filter((error) => !/ERR_(CONNECTION|INCOMPLETE)/.test(error));
+    pages.opened.watch.errors = pages.opened.watch.errors.filter(
+      (error) => !/ERR_(CONNECTION|INCOMPLETE)/.test(error),
+    );
   });
 });
 

@@ -1,33 +1,12 @@
 /** The frame and the working pages in a real browser: by mouse, by keyboard alone, and by axe in both themes. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
-import type { FakeOptions } from '../web/fake-world.ts';
-import { buildPage, eventually, faults, hasChromium, launch, type OpenPage, openPage } from './browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { eventually, hasChromium } from './browser.ts';
+import { fakePages } from './fake-pages.ts';
 
 describe.skipIf(!hasChromium())('the working pages', () => {
-  let browser: Browser;
-  let opened: OpenPage;
-  let engine: FakeEngine;
-
-  beforeAll(async () => {
-    await buildPage();
-    browser = await launch();
-  });
-  afterAll(() => browser.close());
-
-  async function open(options: FakeOptions = {}, context: BrowserContextOptions = {}): Promise<Page> {
-    engine = fakeEngine(options);
-    opened = await openPage(browser, engine, context);
-    await opened.page.locator('img.loaded, .first').first().waitFor();
-    return opened.page;
-  }
-  afterEach(async () => {
-    await opened.close();
-    expect(faults(opened.watch)).toEqual([]);
-  });
-
-  const calls = (method: string): string[] => engine.calls.filter((call) => call.startsWith(`${method} `));
+  const pages = fakePages('img.loaded, .first');
+  const { open, calls } = pages;
   const focusedText = (page: Page): Promise<string> => page.evaluate('document.activeElement.innerText');
 
   test('each page has its address; back and forward work; the focus is on its heading', async () => {
@@ -74,7 +53,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await now.getByText('830 / 2,000 · Paused').waitFor();
     await now.getByRole('button', { name: 'Go on' }).click();
     await now.getByRole('button', { name: 'Pause' }).waitFor();
-    expect(engine.calls).toEqual(expect.arrayContaining(['pause {"job":2}', 'resume {"job":2}']));
+    expect(pages.engine.calls).toEqual(expect.arrayContaining(['pause {"job":2}', 'resume {"job":2}']));
     await now.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('region', { name: 'Before' }).getByText('Stopped').first().waitFor();
     const failed = page.getByRole('list', { name: 'Could not be read' });
@@ -227,14 +206,14 @@ describe.skipIf(!hasChromium())('the working pages', () => {
 
   test('one part that fails leaves the rest, says so, and can be tried again', async () => {
     const page = await open();
-    const details = await engine.photo({ id: 2 });
-    engine.photo = () => Promise.resolve({ ...details, metadata: null as never });
+    const details = await pages.engine.photo({ id: 2 });
+    pages.engine.photo = () => Promise.resolve({ ...details, metadata: null as never });
     await page.getByRole('option').nth(1).click();
     await page.getByRole('alert').getByText('This part has stopped working.').waitFor();
     expect(await page.getByRole('option').count()).toBeGreaterThan(5);
     await page.getByRole('link', { name: 'Jobs' }).click();
     await page.getByText('Nothing is running.').waitFor();
-    expect(opened.watch.errors.length).toBeGreaterThan(0);
-    opened.watch.errors = [];
+    expect(pages.opened.watch.errors.length).toBeGreaterThan(0);
+    pages.opened.watch.errors = [];
   });
 });

@@ -1,33 +1,13 @@
 /** One photo closely, in a real browser: its marks, its map, its captions, its talk. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
-import type { FakeOptions } from '../web/fake-world.ts';
-import { buildPage, eventually, faults, hasChromium, launch, type OpenPage, openPage } from './browser.ts';
+import { describe, expect, test } from 'vitest';
+import { fakeEngine } from '../web/fake-engine.ts';
+import { eventually, hasChromium } from './browser.ts';
+import { fakePages } from './fake-pages.ts';
 
 describe.skipIf(!hasChromium())('a photo closely', () => {
-  let browser: Browser;
-  let opened: OpenPage;
-  let engine: FakeEngine;
-
-  beforeAll(async () => {
-    await buildPage();
-    browser = await launch();
-  });
-  afterAll(() => browser.close());
-
-  async function open(options: FakeOptions = {}, context: BrowserContextOptions = {}): Promise<Page> {
-    engine = fakeEngine(options);
-    opened = await openPage(browser, engine, context);
-    return opened.page;
-  }
-  afterEach(async () => {
-    await opened.close();
-    expect(faults(opened.watch)).toEqual([]);
-  });
-
+  const pages = fakePages();
+  const { open, calls } = pages;
   const answered = 'and little behind it.';
-  const calls = (method: string): string[] => engine.calls.filter((call) => call.startsWith(`${method} `));
   test('stars by key and by click, taken back by the same again; refused ones go back', async () => {
     const page = await open();
     await page.getByRole('option').nth(3).click();
@@ -43,7 +23,7 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
     await page.keyboard.press('0');
     await eventually(chosen).toBe(0);
     expect(calls('rate')).toEqual([2, 0, 5, 0].map((rating) => `rate {"ids":[4],"rating":${rating}}`));
-    engine.rate = () => Promise.reject(new Error('The library is full.'));
+    pages.engine.rate = () => Promise.reject(new Error('The library is full.'));
     await page.keyboard.press('3');
     await panel.getByRole('alert').waitFor();
     expect(await chosen()).toBe(0);
@@ -117,7 +97,7 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
     await eventually(() => page.getByText(answered).count()).toBe(1);
     expect(await page.getByText('Second?').count()).toBe(0);
     expect(calls('chat').at(-1)).toBe('chat {"photo":{"id":4},"text":"Another?","edit":0}');
-    expect((await engine.photo({ id: 4 })).chat.map((message) => message.text)).toHaveLength(2);
+    expect((await pages.engine.photo({ id: 4 })).chat.map((message) => message.text)).toHaveLength(2);
   });
 
   test('questions fit the photo; an answer’s marks are drawn, its links are not', async () => {
@@ -133,11 +113,10 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
   });
 
   test('without a model nothing is offered that could not be done', async () => {
-    engine = fakeEngine();
+    const engine = fakeEngine();
     const status = await engine.status({});
     engine.status = () => Promise.resolve({ ...status, model: null });
-    opened = await openPage(browser, engine);
-    const page = opened.page;
+    const page = await pages.show(engine);
     await page.getByRole('option').nth(3).click();
     await page.getByText('There is no model here that can answer.').waitFor();
     expect(await page.getByRole('button', { name: 'Describe again' }).isDisabled()).toBe(true);

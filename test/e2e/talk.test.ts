@@ -1,33 +1,12 @@
 /** One photo in a real browser: its words, and the talk that streams, stops, goes on and fails. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fakeEngine, type FakeEngine } from '../web/fake-engine.ts';
-import type { FakeOptions } from '../web/fake-world.ts';
-import { buildPage, eventually, faults, hasChromium, launch, type OpenPage, openPage } from './browser.ts';
+import { describe, expect, test } from 'vitest';
+import { eventually, hasChromium } from './browser.ts';
+import { fakePages } from './fake-pages.ts';
 
 describe.skipIf(!hasChromium())('a photo', () => {
-  let browser: Browser;
-  let opened: OpenPage;
-  let engine: FakeEngine;
-
-  beforeAll(async () => {
-    await buildPage();
-    browser = await launch();
-  });
-  afterAll(() => browser.close());
-
-  async function open(options: FakeOptions = {}, context: BrowserContextOptions = {}): Promise<Page> {
-    engine = fakeEngine(options);
-    opened = await openPage(browser, engine, context);
-    return opened.page;
-  }
-  afterEach(async () => {
-    await opened.close();
-    expect(faults(opened.watch)).toEqual([]);
-  });
-
+  const pages = fakePages();
+  const { open, calls } = pages;
   const answered = 'and little behind it.';
-  const calls = (method: string): string[] => engine.calls.filter((call) => call.startsWith(`${method} `));
 
   test('a photo opens with its words; a person’s look different from Iris’s and stay', async () => {
     const page = await open();
@@ -73,7 +52,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByRole('button', { name: 'Clear the conversation' }).click();
     await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await page.getByText(answered).waitFor({ state: 'detached' });
-    expect((await engine.photo({ id: 2 })).chat).toEqual([]);
+    expect((await pages.engine.photo({ id: 2 })).chat).toEqual([]);
   });
 
   test('Stop ends the answer in the engine too, and keeps what was said', async () => {
@@ -85,7 +64,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByText('This looks like').waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('Stopped.').waitFor();
-    await eventually(() => engine.aborted).toContain('chat 2');
+    await eventually(() => pages.engine.aborted).toContain('chat 2');
     await page.waitForTimeout(800);
     expect(await page.getByText(answered).count()).toBe(0);
     expect(await page.getByText('This looks like').count()).toBe(1);
@@ -101,7 +80,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByRole('complementary', { name: 'Photo: IMG_1003.jpg' }).waitFor();
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.getByText(answered).waitFor();
-    expect(engine.aborted).toEqual([]);
+    expect(pages.engine.aborted).toEqual([]);
   });
 
   test('an error stands beside the talk, which can go on', async () => {

@@ -4,21 +4,7 @@ import { openLibrary, type WriteDb } from '../../src/main/store/database.ts';
 import { addRoot, createPhoto, noteFiles, pendingFiles, settleFile } from '../../src/main/store/files.ts';
 import { saveFacts } from '../../src/main/store/results.ts';
 import { indexWords } from '../../src/main/store/texts.ts';
-
-export const plainMetadata: PhotoMetadata = {
-  format: 'jpeg',
-  offset: null,
-  camera: null,
-  lens: null,
-  latitude: null,
-  longitude: null,
-  orientation: 1,
-  exposure: null,
-  aperture: null,
-  iso: null,
-  focalLength: null,
-  rating: null,
-};
+import { plainMetadata } from '../plain-metadata.ts';
 
 export interface Facts extends Partial<PhotoMetadata> {
   takenAt?: string;

@@ -21,22 +21,9 @@ import {
   takeBackFrom,
   writeCaption,
 } from '../../src/main/store/texts.ts';
+import { plainMetadata } from '../plain-metadata.ts';
 
 const model = 'test@1';
-const metadata = {
-  format: 'jpeg',
-  offset: null,
-  camera: null,
-  lens: null,
-  latitude: null,
-  longitude: null,
-  orientation: 1,
-  exposure: null,
-  aperture: null,
-  iso: null,
-  focalLength: null,
-  rating: null,
-};
 
 function note(db: WriteDb, root: number, names: string[]): void {
   noteFiles(
@@ -59,7 +46,7 @@ function library(names: string[]): { db: WriteDb; root: number; ids: number[] } 
       height: 3,
       colour: '#123456',
       takenAt: `2020-01-0${id}T00:00:00`,
-      metadata,
+      metadata: plainMetadata,
     });
     saveModelResults(db, id, { model, vector: new Uint8Array(4), prefix: null });
     indexWords(db, id);

@@ -1,5 +1,6 @@
 /** A made-up library in memory: what the fake engine shows, in every state a page must draw. */
-import type { Job, PhotoDetails, PhotoMetadata, PhotoSummary, Root } from '../../src/shared/contract.ts';
+import type { Job, PhotoDetails, PhotoSummary, Root } from '../../src/shared/contract.ts';
+import { plainMetadata } from '../plain-metadata.ts';
 
 export interface FakeOptions {
   photos?: number;
@@ -16,21 +17,6 @@ export interface FakeOptions {
 const things = ['child', 'dog', 'river', 'mountain', 'bicycle', 'cup of coffee', 'boat', 'horse'];
 const scenes = ['on the beach', 'in the snow', 'under a red umbrella', 'at dusk', 'in a green field'];
 const ratios = [1.5, 1.333, 0.667, 1.5, 1, 1.778, 0.75, 1.5, 2.4, 1.333];
-
-const noMetadata: PhotoMetadata = {
-  format: 'jpeg',
-  offset: null,
-  camera: null,
-  lens: null,
-  latitude: null,
-  longitude: null,
-  orientation: 1,
-  exposure: null,
-  aperture: null,
-  iso: null,
-  focalLength: null,
-  rating: null,
-};
 
 export function pick<T>(list: readonly T[], at: number): T {
   return list[at % list.length] as T;
@@ -77,7 +63,7 @@ export function details(photo: PhotoSummary, options: FakeOptions): PhotoDetails
       },
     ],
     metadata: {
-      ...noMetadata,
+      ...plainMetadata,
       ...(photo.id % 3 === 0
         ? {}
         : {

@@ -137,7 +137,8 @@ export function photoAt(db: ReadDb, absolute: Uint8Array): number | undefined {
   return undefined;
 }
 
-const noMetadata: PhotoMetadata = {
+/** What is shown of a photo that was not read yet. */
+export const noMetadata: PhotoMetadata = {
   format: null,
   offset: null,
   camera: null,
