@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
   });
 
   test('Stop ends the answer in the engine too, and keeps what was said', async () => {
-    const page = await open({ wordMs: 80 });
+    const page = await open({ wordMs: 200 });
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.keyboard.press('t');
     await page.keyboard.type('What is it?');
@@ -65,7 +65,8 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('Stopped.').waitFor();
     await eventually(() => pages.engine.aborted).toContain('chat 2');
-    await page.waitForTimeout(800);
+    // Longer than all words would take, were they still coming.
+    await page.waitForTimeout(5000);
     expect(await page.getByText(answered).count()).toBe(0);
     expect(await page.getByText('This looks like').count()).toBe(1);
     await page.getByText('What the model was given').waitFor();
