@@ -1,6 +1,7 @@
 /** Who may speak to the loopback host: pure checks of a request, apart from any server. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
+import { below } from './lib/paths.ts';
 
 /** Sent with every answer, refusals too. */
 export const securityHeaders: Readonly<Record<string, string>> = {
@@ -89,8 +90,7 @@ export function pathInside(root: string, urlPath: string): string | undefined {
   }
   if (/[\0\\]/.test(path)) return undefined;
   const absolute = resolve(root, `./${path}`);
-  const inside = relative(root, absolute);
-  return inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? undefined : absolute;
+  return below(root, absolute) === undefined ? undefined : absolute;
 }
 
 function digest(text: string): Buffer {

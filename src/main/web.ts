@@ -4,10 +4,9 @@ import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { getCookie, setCookie } from 'hono/cookie';
 import { once } from 'node:events';
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { extname } from 'node:path';
 import type { Engine } from '../shared/contract.ts';
 import { AppError, toWire, type ErrorCode } from '../shared/errors.ts';
 import { invoke, isStream } from '../shared/rpc.ts';
@@ -17,11 +16,11 @@ import {
   hostOf,
   newToken,
   originsByHost,
-  pathInside,
   refusal,
   sameToken,
   securityHeaders,
 } from './web-guard.ts';
+import { pageFile } from './web-page.ts';
 import { imageAnswer } from './web-media.ts';
 
 export interface WebOptions {
@@ -50,15 +49,6 @@ const statusOf: Partial<Record<ErrorCode, Refused>> = {
   unreadable: 422,
   'not-a-photo': 422,
   model: 503,
-};
-
-const contentTypes: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.woff2': 'font/woff2',
 };
 
 export async function serveWeb(engine: Engine, options: WebOptions): Promise<WebHost> {
@@ -215,16 +205,9 @@ function image(context: Context<Env>, jpeg: Uint8Array | undefined, missing: str
 }
 
 async function asset(context: Context<Env>, pageDir: string): Promise<Response> {
-  const path = pathInside(pageDir, context.req.path === '/' ? '/index.html' : context.req.path);
-  const type = path && contentTypes[extname(path)];
-  if (!path || !type) return refuse(context, 404, 'There is nothing here.');
-  try {
-    // A link inside the folder must not lead out of it either.
-    if ((await realpath(path)) !== path) return refuse(context, 404, 'There is nothing here.');
-    return context.body(new Uint8Array(await readFile(path)), 200, { 'Content-Type': type });
-  } catch {
-    return refuse(context, 404, 'There is nothing here.');
-  }
+  const file = await pageFile(pageDir, context.req.path === '/' ? '/index.html' : context.req.path);
+  if (!file) return refuse(context, 404, 'There is nothing here.');
+  return context.body(file.bytes, 200, { 'Content-Type': file.type });
 }
 
 function refuse(context: Context<Env>, status: Refused, message: string): Response {

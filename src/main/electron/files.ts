@@ -1,21 +1,8 @@
 /** The answers of the app's own two schemes: files of the built page, and photos by id. */
-import { readFile, realpath } from 'node:fs/promises';
-import path from 'node:path';
 import type { Engine } from '../../shared/contract.ts';
-import { pathInside, securityHeaders } from '../web-guard.ts';
+import { securityHeaders } from '../web-guard.ts';
+import { pageFile } from '../web-page.ts';
 import { contentPolicy, pagePath, photoRequest } from './policy.ts';
-
-const contentTypes: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.json': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.webp': 'image/webp',
-  '.woff2': 'font/woff2',
-};
 
 const pageHeaders = { ...securityHeaders, 'Content-Security-Policy': contentPolicy };
 const photoHeaders = {
@@ -36,15 +23,9 @@ function answer(
 /** A file of the page; 404 for everything that is not one, links that lead elsewhere too. */
 export async function pageAnswer(pageDir: string, method: string, url: string): Promise<Response> {
   const asked = pagePath(method, url);
-  const file = asked === undefined ? undefined : pathInside(pageDir, asked);
-  const type = file === undefined ? undefined : contentTypes[path.extname(file)];
-  if (file === undefined || type === undefined) return answer(404, pageHeaders, null);
-  try {
-    if ((await realpath(file)) !== file) return answer(404, pageHeaders, null);
-    return answer(200, { ...pageHeaders, 'Content-Type': type }, new Uint8Array(await readFile(file)));
-  } catch {
-    return answer(404, pageHeaders, null);
-  }
+  const file = asked === undefined ? undefined : await pageFile(pageDir, asked);
+  if (!file) return answer(404, pageHeaders, null);
+  return answer(200, { ...pageHeaders, 'Content-Type': file.type }, file.bytes);
 }
 
 /** A photo or its thumbnail as a JPEG; never the file itself. */

@@ -4,6 +4,7 @@ import type { Engine } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import { serve } from '../../shared/rpc.ts';
 import { channels, type Channel } from '../../shared/desktop.ts';
+import { below } from '../lib/paths.ts';
 import { enginePort, guardedApi, type MainPort } from './ipc.ts';
 import { externalUrl, isTrusted, mapUrl, photoId, type Sender } from './policy.ts';
 
@@ -76,8 +77,5 @@ export async function fileOf(engine: Engine, given: unknown): Promise<string> {
 
 function isInsideAny(folder: string, chosen: ReadonlySet<string>): boolean {
   if (!path.isAbsolute(folder)) return false;
-  return [...chosen].some((root) => {
-    const inside = path.relative(root, folder);
-    return inside !== '..' && !inside.startsWith(`..${path.sep}`) && !path.isAbsolute(inside);
-  });
+  return [...chosen].some((root) => below(root, folder) !== undefined);
 }

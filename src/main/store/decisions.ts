@@ -2,7 +2,7 @@
 import type { Args, Filter, SavedSearch, SettingKey, Settings } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { ReadDb, WriteDb } from './database.ts';
-import { indexWords } from './texts.ts';
+import { indexWords, requirePhotos } from './texts.ts';
 
 /** A person's stars for all these photos or, where one is not there, for none. */
 export function rate(db: WriteDb, { ids, rating }: Args<'rate'>): void {
@@ -50,14 +50,6 @@ function addTag(db: WriteDb, photos: number[], name: string): void {
 
 function tidy(name: string): string {
   return name.normalize('NFC').replaceAll(/\s+/g, ' ').trim();
-}
-
-function requirePhotos(db: ReadDb, ids: readonly number[]): void {
-  const missing = db.get<{ id: number }>(
-    'SELECT value AS id FROM json_each(?) WHERE value NOT IN (SELECT id FROM photo) LIMIT 1',
-    JSON.stringify(ids),
-  );
-  if (missing) throw new AppError('not-found', `There is no photo ${missing.id} in the library.`);
 }
 
 export function searches(db: ReadDb): SavedSearch[] {

@@ -22,7 +22,7 @@ export function captionLedger(db: ReadDb, photoId: number): TextEntry[] {
 export function writeCaption(db: WriteDb, photoId: number, text: string): TextEntry {
   const createdAt = new Date().toISOString();
   db.transaction(() => {
-    requirePhoto(db, photoId);
+    requirePhotos(db, [photoId]);
     db.run(
       `INSERT INTO text (photo_id, kind, text, created_at) VALUES (?, 'caption', ?, ?)`,
       photoId,
@@ -69,15 +69,19 @@ export function takeBackFrom(db: WriteDb, photoId: number, question: number): vo
 
 export function clearMessages(db: WriteDb, photoId: number): void {
   db.transaction(() => {
-    requirePhoto(db, photoId);
+    requirePhotos(db, [photoId]);
     db.run('DELETE FROM message WHERE photo_id = ?', photoId);
     indexWords(db, photoId);
   });
 }
 
-function requirePhoto(db: ReadDb, photoId: number): void {
-  if (!db.get('SELECT 1 FROM photo WHERE id = ?', photoId))
-    throw new AppError('not-found', `There is no photo ${photoId} in the library.`);
+/** Throws where one of these photos is not in the library. */
+export function requirePhotos(db: ReadDb, ids: readonly number[]): void {
+  const missing = db.get<{ id: number }>(
+    'SELECT value AS id FROM json_each(?) WHERE value NOT IN (SELECT id FROM photo) LIMIT 1',
+    JSON.stringify(ids),
+  );
+  if (missing) throw new AppError('not-found', `There is no photo ${missing.id} in the library.`);
 }
 
 /** Tags of a photo, in the order of the alphabet. */
