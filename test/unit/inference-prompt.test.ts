@@ -3,16 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readManifest } from '../../src/main/inference/manifest.ts';
-import type { GenerateManifest, Turn } from '../../src/main/inference/model.ts';
+import type { VlmManifest } from '../../src/main/inference/families/vlm.ts';
+import type { Turn } from '../../src/main/inference/model.ts';
 import { fitPrompt } from '../../src/main/inference/prompt.ts';
 import { loadTokenizer } from '../../src/main/inference/tokenizer.ts';
 import { tinyDir } from './inference-helpers.ts';
 
 const tokenizer = loadTokenizer(JSON.parse(await readFile(join(tinyDir, 'decoder.json'), 'utf8')), {});
-const manifest = (await readManifest(tinyDir)).generate as GenerateManifest;
+const manifest = (await readManifest(tinyDir)).generate as VlmManifest;
 
 /** A chat template with controls of its own, as larger models have. */
-const chat: GenerateManifest = {
+const chat: VlmManifest = {
   ...manifest,
   context: 4000,
   captionTemplate: '<image>{prompt}',

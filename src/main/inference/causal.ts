@@ -1,10 +1,18 @@
 /** A decoder-only language model in ONNX, with its keys and values kept between steps. */
 import { AppError } from '../../shared/errors.ts';
 import type { Decoder, Step } from './generate.ts';
-import type { GenerateManifest } from './model.ts';
 import { emptyCache, freeCache, selectRows, takeCache, type KvCache } from './kv-cache.ts';
 import type { Session, Tensor } from './session.ts';
 import { floats, integers, readFloats, type Feed } from './tensors.ts';
+
+/** What the manifest says of the decoder: sizes of the image prefix and of the cache. */
+export interface CausalFacts {
+  imageTokens: number;
+  width: number;
+  layers: number;
+  heads: number;
+  headDim: number;
+}
 
 export interface CausalSessions {
   embedTokens: Session;
@@ -19,7 +27,7 @@ export interface CausalSessions {
  */
 export function causalDecoder(
   sessions: CausalSessions,
-  generate: GenerateManifest,
+  generate: CausalFacts,
   prompt: { prefixes: readonly Float32Array[]; ids: readonly number[] },
 ): Decoder<KvCache> {
   return {
@@ -61,7 +69,7 @@ async function embed(session: Session, ids: readonly number[], dims: number[]): 
 /** Each row: its image prefix, then the prompt's tokens. */
 async function embedPrompt(
   session: Session,
-  generate: GenerateManifest,
+  generate: CausalFacts,
   { prefixes, ids }: { prefixes: readonly Float32Array[]; ids: readonly number[] },
 ): Promise<Embeds> {
   const words = await embed(session, ids, [1, ids.length]);

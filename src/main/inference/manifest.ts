@@ -39,14 +39,24 @@ function checkPaths(path: string, manifest: Manifest): void {
   }
 }
 
-/** The files that one part of the model opens. */
+/** The files that one part of the model opens: what its facts name, see parts.ts. */
 function filesOf({ embed, generate }: Manifest, part: Part): string[] {
-  const lists = {
-    vision: [embed?.vision, generate?.vision],
-    text: [embed?.text, embed?.tokenizer, embed?.tokenizerConfig],
-    generate: [generate?.embedTokens, generate?.decoder, generate?.tokenizer, generate?.tokenizerConfig],
-  };
-  return lists[part].filter((file) => file !== undefined);
+  const readers: Facts[] = [generate].filter((facts) => facts !== undefined);
+  const embedding: Facts[] = embed ? [embed] : [];
+  if (part === 'text') return embedding.flatMap(languageFiles);
+  if (part === 'generate') return readers.flatMap(languageFiles);
+  return [...embedding, ...readers].flatMap((facts) => facts.vision ?? []);
+}
+
+/** Any family's facts. */
+interface Facts {
+  vision?: string;
+}
+
+function languageFiles(facts: Facts): string[] {
+  return Object.entries<unknown>({ ...facts }).flatMap(([name, value]) =>
+    typeof value === 'string' && name !== 'vision' && /\.(?:onnx|json)$/.test(value) ? value : [],
+  );
 }
 
 /** The listed files that `parts` need, with weights kept beside an ONNX file (`x.onnx_data`, `x.onnx.data`). */

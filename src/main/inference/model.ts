@@ -4,6 +4,8 @@
  * A member that is missing is a capability that is missing. Nothing here knows a model by name.
  */
 import { z } from 'zod';
+import { dualEncoderSchema } from './families/dual-encoder.ts';
+import { vlmSchema } from './families/vlm.ts';
 import type { Sampling } from './sampling.ts';
 
 const file = z.object({
@@ -19,55 +21,19 @@ export const preprocessSchema = z.strictObject({
   height: z.int().positive(),
   /** `fill` squashes, `cover` crops the centre, `contain` pads with the mean. */
   fit: z.enum(['fill', 'cover', 'contain']),
+  /** Where `cover` crops when one pixel is left over: `even` as torchvision does (default), or `floor`. */
+  centre: z.enum(['even', 'floor']).optional(),
   resample: z.enum(['bicubic', 'bilinear', 'lanczos']),
   /** Of pixel values 0 to 255, RGB: the tensor is (x - mean) / std. */
   mean: z.tuple([z.number(), z.number(), z.number()]),
   std: z.tuple([z.number(), z.number(), z.number()]),
 });
 
-const embedSchema = z.strictObject({
-  family: z.literal('dual-encoder'),
-  vision: z.string(),
-  text: z.string(),
-  tokenizer: z.string(),
-  tokenizerConfig: z.string(),
-  dimension: z.int().positive(),
-  maxTokens: z.int().positive(),
-  lowercase: z.boolean(),
-  /** `{}` is replaced by the query. */
-  template: z.string().includes('{}'),
-  outputs: z.strictObject({ image: z.string(), text: z.string() }),
-  /** Similarity of unrelated query and photo on held-out data: what "nothing" looks like. */
-  relevance: z.strictObject({ mean: z.number(), std: z.number().positive() }),
-});
+/** Families that embed photos and texts into one space. */
+const embedSchema = z.discriminatedUnion('family', [dualEncoderSchema]);
 
-const generateSchema = z.strictObject({
-  family: z.literal('vlm'),
-  vision: z.string(),
-  embedTokens: z.string(),
-  decoder: z.string(),
-  tokenizer: z.string(),
-  tokenizerConfig: z.string(),
-  outputs: z.strictObject({ imageTokens: z.string() }),
-  imageTokens: z.int().positive(),
-  width: z.int().positive(),
-  layers: z.int().positive(),
-  heads: z.int().positive(),
-  headDim: z.int().positive(),
-  /** Positions the decoder was made for, image tokens included. */
-  context: z.int().positive(),
-  bos: z.int(),
-  eos: z.array(z.int()).min(1),
-  pad: z.int(),
-  captionPrompt: z.string(),
-  captionTemplate: z.string(),
-  questionTemplate: z.string(),
-  answerTemplate: z.string(),
-  maxNewTokens: z.int().positive(),
-  repetitionPenalty: z.number().positive(),
-  noRepeatNgram: z.int().min(0),
-  captionDecoding: z.strictObject({ beams: z.int().min(1) }),
-});
+/** Families that write about a photo. */
+const generateSchema = z.discriminatedUnion('family', [vlmSchema]);
 
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
@@ -97,7 +63,10 @@ export type Pixels = Uint8Array;
 export interface Seen {
   /** Unit-norm image embedding of `dimension` numbers, when the model embeds. */
   embedding?: Float32Array;
-  /** The decoder's image prefix, `imageTokens * width` numbers, when the model generates. */
+  /**
+   * What the language side reads of the photo, in the family's own shape, when there is one: projected image
+   * tokens before the text (vlm), hidden states that are attended to (blip), or the normalised pixels (vilt).
+   */
   prefix?: Float32Array;
 }
 
@@ -137,6 +106,37 @@ export interface GenerateOptions {
   onText?: (text: string) => void;
 }
 
+/** How likely a text is for a photo; natural logarithms, summed over the text's tokens. */
+export interface Scored {
+  /** log p(text | image, prompt) */
+  logProbability: number;
+  tokens: number;
+  /** log p(text | prompt), where it was asked for: what a text has without any photo. */
+  prior?: number;
+}
+
+export interface ScoreOptions {
+  /** What the texts follow; the model's own prompt for captions by default. */
+  prompt?: Prompt;
+  /** Also computes the prior. */
+  prior?: boolean;
+  signal?: AbortSignal;
+}
+
+/** How well a text fits a photo. */
+export interface Matched {
+  /** Image-text contrastive: a cosine, -1 to 1. */
+  itc?: number;
+  /** Image-text matching: the probability that they belong together. */
+  itm?: number;
+}
+
+/** One of the answers that a model knows, with its probability among them. */
+export interface Answered {
+  text: string;
+  probability: number;
+}
+
 export interface Model {
   readonly manifest: Manifest;
   /** `id@weights-preprocess`: what stored results are keyed by. */
@@ -155,8 +155,17 @@ export interface Model {
     prompt: Prompt,
     options?: GenerateOptions,
   ): Promise<Generated[]>;
+  /** How likely each text is for one photo; all texts read the photo's prefix, which is computed once. */
+  score?(prefix: Float32Array, texts: readonly string[], options?: ScoreOptions): Promise<Scored[]>;
+  /** How well each text fits one photo. */
+  match?(prefix: Float32Array, texts: readonly string[]): Promise<Matched[]>;
+  /** A question's answers among those that the model knows, likeliest first. */
+  answers?(prefix: Float32Array, question: string): Promise<Answered[]>;
   close(): Promise<void>;
 }
 
-/** Parts of a model that a compute process needs; the others are not loaded. */
+/**
+ * Parts of a model that a compute process needs; the others are not loaded. `vision` gives `see`, `text` gives
+ * `embedText`, and `generate` everything that reads a photo's prefix together with a text.
+ */
 export type Part = 'vision' | 'text' | 'generate';

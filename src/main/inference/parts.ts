@@ -1,11 +1,19 @@
 /** What the families share: how a part of a model is opened, and reading rows out of a batch. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import type { Manifest } from './model.ts';
 import { openSession, type Session, type SessionOptions, type Tensor } from './session.ts';
 import { readFloats } from './tensors.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+
+/** A model's file as a fact of its manifest: strings that end so, and only they, name files that are opened. */
+export const onnxFile = z.string().endsWith('.onnx');
+const jsonFile = z.string().endsWith('.json');
+
+/** Where a text side's tokenizer is. */
+export const tokenizerFiles = { tokenizer: jsonFile, tokenizerConfig: jsonFile };
 
 /** A verified model folder and the provider to run it on. */
 export interface Opening {
@@ -21,6 +29,28 @@ export function openPart(
   keepOnDevice?: SessionOptions['keepOnDevice'],
 ): Promise<Session> {
   return openSession(join(dir, file), { ...options, ...(keepOnDevice && { keepOnDevice }) });
+}
+
+/** Opens several of the model's ONNX files. Throws AppError('model'), with nothing left open. */
+export async function openParts<Name extends string>(
+  opening: Opening,
+  files: Readonly<Record<Name, string>>,
+  keepOnDevice?: SessionOptions['keepOnDevice'],
+): Promise<Record<Name, Session>> {
+  const open: Record<string, Session> = {};
+  try {
+    for (const [name, file] of Object.entries<string>(files)) {
+      open[name] = await openPart(opening, file, keepOnDevice);
+    }
+  } catch (error) {
+    await closeParts(open);
+    throw error;
+  }
+  return open;
+}
+
+export async function closeParts(sessions: Readonly<Record<string, Session>>): Promise<void> {
+  await Promise.all(Object.values(sessions).map((session) => session.close()));
 }
 
 /** Opens the model's tokenizer from its two files. Throws AppError('model'). */

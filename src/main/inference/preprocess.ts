@@ -35,14 +35,15 @@ export function resizePlan(width: number, height: number, preprocess: Preprocess
   return { width: preprocess.width, height: preprocess.height, kernel };
 }
 
-/** As torchvision's Resize and CenterCrop: the longer side truncated, the offset rounded half to even. */
+/** As torchvision's Resize and CenterCrop: the longer side truncated, the offset rounded half to even unless floored. */
 function cover(width: number, height: number, target: Preprocess): Omit<ResizePlan, 'kernel'> {
   const byWidth = width * target.height <= height * target.width;
   const resized = byWidth
     ? { width: target.width, height: Math.floor((target.width * height) / width) }
     : { width: Math.floor((target.height * width) / height), height: target.height };
-  const left = roundHalfEven((resized.width - target.width) / 2);
-  const top = roundHalfEven((resized.height - target.height) / 2);
+  const round = target.centre === 'floor' ? Math.floor : roundHalfEven;
+  const left = round((resized.width - target.width) / 2);
+  const top = round((resized.height - target.height) / 2);
   return { ...resized, crop: { left, top, width: target.width, height: target.height } };
 }
 

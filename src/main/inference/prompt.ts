@@ -4,9 +4,33 @@
  * [Note: templates] A person's text may hold `{question}` or `$&`. Templates are filled in one pass with a
  * function as replacement, so that what is put in is never read as a template again.
  */
+import { z } from 'zod';
 import { AppError } from '../../shared/errors.ts';
-import type { GenerateManifest, Prompt, Turn } from './model.ts';
+import type { Prompt, Turn } from './model.ts';
+import { tokenizerFiles } from './parts.ts';
 import type { Tokenizer } from './tokenizer.ts';
+
+/** What every family that writes says of its language side in the manifest; a family adds its own to these. */
+export const languageFacts = {
+  ...tokenizerFiles,
+  /** Positions of the decoder's context that a photo takes; 0 where it is read by cross-attention. */
+  imageTokens: z.int().min(0),
+  /** Positions the decoder was made for, image tokens included. */
+  context: z.int().positive(),
+  bos: z.int(),
+  eos: z.array(z.int()).min(1),
+  pad: z.int(),
+  captionPrompt: z.string(),
+  captionTemplate: z.string(),
+  questionTemplate: z.string(),
+  answerTemplate: z.string(),
+  maxNewTokens: z.int().positive(),
+  repetitionPenalty: z.number().positive(),
+  noRepeatNgram: z.int().min(0),
+  captionDecoding: z.strictObject({ beams: z.int().min(1) }),
+};
+
+export type LanguageFacts = z.infer<z.ZodObject<typeof languageFacts>>;
 
 export interface FittedPrompt {
   /** The rendered text, as it goes to the model beside the picture. */
@@ -27,7 +51,7 @@ function fill(
   );
 }
 
-function render(generate: GenerateManifest, prompt: Prompt, turns: readonly Turn[]): string {
+function render(generate: LanguageFacts, prompt: Prompt, turns: readonly Turn[]): string {
   if (prompt.question === undefined) {
     const start = prompt.caption?.trim();
     return fill(generate.captionTemplate, {
@@ -47,7 +71,7 @@ function render(generate: GenerateManifest, prompt: Prompt, turns: readonly Turn
  * Throws AppError('bad-request') when the question, or the start of a caption, is too long by itself.
  */
 export function fitPrompt(
-  generate: GenerateManifest,
+  generate: LanguageFacts,
   tokenizer: Tokenizer,
   prompt: Prompt,
   maxNewTokens: number,

@@ -56,14 +56,23 @@ function unknownFacts(name: string): Facts {
 
 type Member = Partial<Model> & { close(): Promise<void> };
 
-/** What each part opens; a part that the model lacks adds nothing. Families are chosen by the manifest. */
-const openers: Record<Part, (opening: Opening) => Promise<Member[]>> = {
-  vision: async (opening) => [await openVision(opening)],
-  text: async (opening) =>
-    opening.manifest.embed ? [await openTextEncoder(opening, opening.manifest.embed)] : [],
-  generate: async (opening) =>
-    opening.manifest.generate ? [await openGenerator(opening, opening.manifest.generate)] : [],
-};
+/** Opens what belongs to one part, one after the other; the manifest says which family each is. */
+async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member> {
+  const { embed, generate } = opening.manifest;
+  if (part === 'vision') yield await openVision(opening);
+  if (part === 'text') {
+    switch (embed?.family) {
+      case 'dual-encoder':
+        yield await openTextEncoder(opening, embed);
+    }
+  }
+  if (part === 'generate') {
+    switch (generate?.family) {
+      case 'vlm':
+        yield await openGenerator(opening, generate);
+    }
+  }
+}
 
 /**
  * Loads `parts` of the model in `dir` after checking their files' hashes. Throws AppError('model'), with
@@ -81,7 +90,9 @@ export async function loadModel(
     await Promise.all(members.splice(0).map((member) => member.close()));
   };
   try {
-    for (const part of new Set(parts)) members.push(...(await openers[part]({ dir, manifest, options })));
+    for (const part of new Set(parts)) {
+      for await (const member of openMembers(part, { dir, manifest, options })) members.push(member);
+    }
   } catch (error) {
     await close();
     throw error;

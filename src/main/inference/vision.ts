@@ -1,16 +1,22 @@
 /** The one vision pass over a batch of photos, from which both the embedding and the prefix come. */
 import { imageReader } from './families/dual-encoder.ts';
 import { prefixReader } from './families/vlm.ts';
-import type { Manifest, Pixels, Seen } from './model.ts';
+import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
 import { openPart, type Opening } from './parts.ts';
 import { toTensor } from './preprocess.ts';
 import type { Session, Tensor } from './session.ts';
 import { floats } from './tensors.ts';
 
-/** Something read out of a vision session's run: which output, and what it means for a batch. */
+/** Something read out of a vision file's run: which outputs, and what they mean for a batch of `rows`. */
 export interface VisionReader {
-  output: string;
-  read: (tensor: Tensor | undefined, rows: number) => Seen[];
+  file: string;
+  outputs: readonly string[];
+  read: (found: Readonly<Record<string, Tensor | undefined>>, rows: number) => Seen[];
+}
+
+/** For a family whose language side reads the normalised pixels themselves, [3, height, width]. */
+export interface PixelReader {
+  file: null;
 }
 
 export interface Vision {
@@ -19,41 +25,55 @@ export interface Vision {
   close(): Promise<void>;
 }
 
-/** The readers for each vision file: one file with both uses when embedding and generation share it. */
-export function visionReaders(manifest: Manifest): Map<string, VisionReader[]> {
-  const readers = new Map<string, VisionReader[]>();
-  const add = (file: string, reader: VisionReader): void => {
-    readers.set(file, [...(readers.get(file) ?? []), reader]);
-  };
-  if (manifest.embed) add(manifest.embed.vision, imageReader(manifest.embed));
-  if (manifest.generate) add(manifest.generate.vision, prefixReader(manifest.generate));
+/** What each part of the model reads of a photo; a file that several of them name runs once. */
+export function visionReaders({ embed, generate }: Manifest): (VisionReader | PixelReader)[] {
+  const readers: (VisionReader | PixelReader)[] = [];
+  switch (embed?.family) {
+    case 'dual-encoder':
+      readers.push(imageReader(embed));
+  }
+  switch (generate?.family) {
+    case 'vlm':
+      readers.push(prefixReader(generate));
+  }
   return readers;
 }
 
 /** Opens each vision file once. Throws AppError('model'). */
 export async function openVision(opening: Opening): Promise<Vision> {
   const { preprocess } = opening.manifest;
+  const readers = visionReaders(opening.manifest);
   const passes: { session: Session; readers: VisionReader[] }[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(passes.map(({ session }) => session.close()));
   };
   try {
-    for (const [file, readers] of visionReaders(opening.manifest)) {
-      passes.push({ session: await openPart(opening, file), readers });
+    for (const [file, shared] of Map.groupBy(readers.filter(readsFile), (reader) => reader.file)) {
+      passes.push({ session: await openPart(opening, file), readers: shared });
     }
   } catch (error) {
     await close();
     throw error;
   }
+  const keepsPixels = readers.some((reader) => reader.file === null);
   const see = async (batch: readonly Pixels[]): Promise<Seen[]> => {
     if (batch.length === 0) return [];
-    const dims = [batch.length, 3, preprocess.height, preprocess.width];
     const pixels = toTensor(batch, preprocess);
-    const seen: Seen[] = batch.map(() => ({}));
-    for (const { session, readers } of passes) merge(seen, await run(session, readers, pixels, dims));
+    const seen = batch.map((_, row): Seen => (keepsPixels ? { prefix: rowOf(pixels, row, preprocess) } : {}));
+    const dims = [batch.length, 3, preprocess.height, preprocess.width];
+    for (const pass of passes) merge(seen, await run(pass.session, pass.readers, pixels, dims));
     return seen;
   };
   return { see, close, provider: opening.options.provider };
+}
+
+function readsFile(reader: VisionReader | PixelReader): reader is VisionReader {
+  return reader.file !== null;
+}
+
+function rowOf(pixels: Float32Array, row: number, { width, height }: Preprocess): Float32Array {
+  const size = 3 * width * height;
+  return pixels.slice(row * size, (row + 1) * size);
 }
 
 async function run(
@@ -63,9 +83,9 @@ async function run(
   dims: number[],
 ): Promise<Seen[][]> {
   const [[input, type] = ['pixel_values', 'float32']] = session.inputs;
-  const outputs = readers.map((reader) => reader.output);
+  const outputs = [...new Set(readers.flatMap((reader) => reader.outputs))];
   const found = await session.run({ [input]: floats(pixels, dims, type) }, outputs);
-  return readers.map((reader) => reader.read(found[reader.output], dims[0] ?? 0));
+  return readers.map((reader) => reader.read(found, dims[0] ?? 0));
 }
 
 function merge(seen: Seen[], parts: Seen[][]): void {

@@ -1,10 +1,40 @@
 /** Image and text embeddings in one space: CLIP, SigLIP and their kin, and the starter. */
-import { normalise } from '../../lib/vectors.ts';
-import type { EmbedManifest, Seen } from '../model.ts';
-import { openPart, openTokenizer, readRows, type Opening } from '../parts.ts';
-import type { Session, Tensor } from '../session.ts';
+import { z } from 'zod';
+import { AppError } from '../../../shared/errors.ts';
+import { dot, normalise } from '../../lib/vectors.ts';
+import { onnxFile, openPart, openTokenizer, readRows, tokenizerFiles, type Opening } from '../parts.ts';
+import { logSoftmax } from '../sampling.ts';
+import type { Session } from '../session.ts';
 import { integers, type Feed } from '../tensors.ts';
 import type { Tokenizer } from '../tokenizer.ts';
+import type { VisionReader } from '../vision.ts';
+
+export const dualEncoderSchema = z.strictObject({
+  ...tokenizerFiles,
+  family: z.literal('dual-encoder'),
+  vision: onnxFile,
+  text: onnxFile,
+  outputs: z.strictObject({ image: z.string(), text: z.string() }),
+  dimension: z.int().positive(),
+  maxTokens: z.int().positive(),
+  /** The id that shorter texts are filled up with; 0 by default. */
+  padId: z.int().optional(),
+  /** `max` fills every text up to `maxTokens`, as models need that read what they fill up with (SigLIP). */
+  padding: z.enum(['longest', 'max']).optional(),
+  lowercase: z.boolean(),
+  /** Punctuation is left out and blanks are joined, as SigLIP's texts were. */
+  canonical: z.boolean().optional(),
+  /** `{}` is replaced by the query. */
+  template: z.string().includes('{}'),
+  /** Similarity of unrelated query and photo on held-out data: what "nothing" looks like. Absent: not measured. */
+  relevance: z.strictObject({ mean: z.number(), std: z.number().positive() }).optional(),
+  /** How labels are told apart: the cosine times `scale` plus `bias`, then probabilities. */
+  zeroShot: z
+    .strictObject({ scale: z.number(), bias: z.number(), activation: z.enum(['softmax', 'sigmoid']) })
+    .optional(),
+});
+
+export type DualEncoderManifest = z.infer<typeof dualEncoderSchema>;
 
 /** Texts run together: more would only need more memory for the longest. */
 const textBatch = 16;
@@ -15,28 +45,26 @@ export interface TextEncoder {
   close(): Promise<void>;
 }
 
-/** The image side: what to fetch from the vision pass, and how to read it for a batch of `rows` photos. */
-export function imageReader(embed: EmbedManifest): {
-  output: string;
-  read: (tensor: Tensor | undefined, rows: number) => Seen[];
-} {
+/** The image side: unit-norm embeddings. */
+export function imageReader(embed: DualEncoderManifest): VisionReader {
   const output = embed.outputs.image;
   return {
-    output,
-    read(tensor, rows) {
-      const vectors = readRows(tensor, output, { rows, width: embed.dimension });
+    file: embed.vision,
+    outputs: [output],
+    read(found, rows) {
+      const vectors = readRows(found[output], output, { rows, width: embed.dimension });
       return vectors.map((vector) => ({ embedding: normalise(vector) }));
     },
   };
 }
 
 /** Opens the text side. Throws AppError('model'). */
-export async function openTextEncoder(opening: Opening, embed: EmbedManifest): Promise<TextEncoder> {
+export async function openTextEncoder(opening: Opening, embed: DualEncoderManifest): Promise<TextEncoder> {
   const tokenizer = await openTokenizer(opening.dir, embed);
   const session = await openPart(opening, embed.text);
   return {
     async embedText(texts) {
-      const encoded = texts.map((text) => encodeQuery(text, embed, tokenizer));
+      const encoded = texts.map((text) => queryIds(text, embed, tokenizer));
       const found: Float32Array[] = [];
       for (let at = 0; at < encoded.length; at += textBatch) {
         found.push(...(await embedIds(session, embed, encoded.slice(at, at + textBatch))));
@@ -47,25 +75,46 @@ export async function openTextEncoder(opening: Opening, embed: EmbedManifest): P
   };
 }
 
-/** A query as ids: put into the template, lowercased where the model was trained so, cut to its length. */
-function encodeQuery(text: string, embed: EmbedManifest, tokenizer: Tokenizer): number[] {
+/** A query as ids: put into the template, in the form that the model was trained on, cut to its length. */
+export function queryIds(text: string, embed: DualEncoderManifest, tokenizer: Tokenizer): number[] {
   const cased = embed.lowercase ? text.toLowerCase() : text;
   // A function as replacement, since `$&` in a query is text and not a pattern.
   const rendered = embed.template.replace('{}', () => cased);
-  return tokenizer.encode(rendered, { addSpecialTokens: true, plain: true, maxTokens: embed.maxTokens });
+  return tokenizer.encode(embed.canonical ? canonical(rendered) : rendered, {
+    addSpecialTokens: true,
+    plain: true,
+    maxTokens: embed.maxTokens,
+  });
 }
 
-async function embedIds(session: Session, embed: EmbedManifest, batch: number[][]): Promise<Float32Array[]> {
+/** As `canonicalize_text` of Big Vision, which SigLIP was trained with. */
+function canonical(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[!-/:-@[-`{-~]/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+async function embedIds(
+  session: Session,
+  embed: DualEncoderManifest,
+  batch: number[][],
+): Promise<Float32Array[]> {
   const output = embed.outputs.text;
-  const found = await session.run(textFeeds(session, batch), [output]);
+  const found = await session.run(textFeeds(session, embed, batch), [output]);
   const vectors = readRows(found[output], output, { rows: batch.length, width: embed.dimension });
   return vectors.map(normalise);
 }
 
-/** Pads to the longest with masked zeros; feeds only those inputs that the session declares. */
-function textFeeds(session: Session, batch: number[][]): Record<string, Feed> {
-  const length = Math.max(1, ...batch.map((ids) => ids.length));
-  const padded = batch.flatMap((ids) => [...ids, ...Array<number>(length - ids.length).fill(0)]);
+/** Fills up to one length; feeds only those inputs that the session declares. */
+function textFeeds(
+  session: Session,
+  { padding, padId = 0, maxTokens }: DualEncoderManifest,
+  batch: number[][],
+): Record<string, Feed> {
+  const length = padding === 'max' ? maxTokens : Math.max(1, ...batch.map((ids) => ids.length));
+  const padded = batch.flatMap((ids) => [...ids, ...Array<number>(length - ids.length).fill(padId)]);
   const mask = batch.flatMap((ids) => Array.from({ length }, (_, at) => (at < ids.length ? 1 : 0)));
   const zeros = Array<number>(padded.length).fill(0);
   const known = { input_ids: padded, attention_mask: mask, token_type_ids: zeros };
@@ -75,4 +124,21 @@ function textFeeds(session: Session, batch: number[][]): Record<string, Feed> {
     if (type !== undefined) feeds[name] = integers(values, [batch.length, length], type);
   }
   return feeds;
+}
+
+/**
+ * How likely each label is for a photo, of unit-norm embeddings: `softmax` over the labels (CLIP), or each by
+ * itself (`sigmoid`, SigLIP). Throws AppError('model') where the manifest does not say how.
+ */
+export function zeroShot(
+  embed: DualEncoderManifest,
+  image: Float32Array,
+  labels: readonly Float32Array[],
+): { logits: Float32Array; probabilities: Float32Array } {
+  if (!embed.zeroShot) throw new AppError('model', 'model.json has no embed.zeroShot: how labels compare.');
+  const { scale, bias, activation } = embed.zeroShot;
+  const logits = Float32Array.from(labels, (label) => scale * dot(image, label) + bias);
+  const probabilities =
+    activation === 'softmax' ? logSoftmax(logits).map(Math.exp) : logits.map((x) => 1 / (1 + Math.exp(-x)));
+  return { logits, probabilities };
 }

@@ -1,0 +1,19 @@
+"""Which function exports which architecture: one line each."""
+
+from pathlib import Path
+
+from export import dual_encoder
+from export.folder import Checkpoint, ModelFolder
+
+ARCHITECTURES = {
+    "CLIPModel": dual_encoder.clip,
+}
+
+
+def export_checkpoint(source: Path, target: Path, about: dict | None = None) -> None:
+    """Exports the checkpoint in `source`. Raises SystemExit with a sentence where its architecture is not known."""
+    checkpoint = Checkpoint(source)
+    export = ARCHITECTURES.get(checkpoint.architecture)
+    if export is None:
+        raise SystemExit(f"{source}: architecture {checkpoint.architecture} is not known here; known: {', '.join(sorted(ARCHITECTURES))}.")
+    export(checkpoint, ModelFolder(target, about or {}))

@@ -1,0 +1,114 @@
+"""What every architecture's export shares: reading a checkpoint's folder and writing a model's."""
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+RESAMPLE = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
+
+
+class Checkpoint:
+    """A folder with `config.json`, weights, tokenizer and image processor files."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = self.read("config.json")
+        if not self.config:
+            raise SystemExit(f"{folder}: config.json is missing; SRC must be a checkpoint's folder.")
+        self.architecture = (self.config.get("architectures") or [self.config.get("model_type", "of no name")])[0]
+
+    def read(self, name: str) -> dict:
+        path = self.folder / name
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    def model(self, cls):
+        """The checkpoint as a module for export: float32, plain attention, no gradients."""
+        return cls.from_pretrained(self.folder, attn_implementation="eager", dtype=torch.float32).eval().requires_grad_(False)
+
+    def image_processor(self) -> dict:
+        """The image processor's settings, from its own file or from the processor's."""
+        return self.read("preprocessor_config.json") or self.read("processor_config.json").get("image_processor", {})
+
+    def preprocess(self) -> dict:
+        """The manifest's `preprocess`. Raises SystemExit for what Iris cannot do the same way."""
+        p = self.image_processor()
+        size, crop = p.get("size", {}), p.get("crop_size")
+        factor = p.get("rescale_factor", 1 / 255) if p.get("do_rescale", True) else 1.0
+        normal = p.get("do_normalize", True)
+        mean, std = (p["image_mean"], p["image_std"]) if normal else ([0.0] * 3, [1.0] * 3)
+        if p.get("resample", 3) not in RESAMPLE:
+            raise SystemExit(f"preprocessor_config.json: resample {p.get('resample')} is not one of {sorted(RESAMPLE)}.")
+        facts = {"version": 1, **self._shape(p, size, crop), "resample": RESAMPLE[p.get("resample", 3)]}
+        return {**facts, "mean": [round(m / factor, 6) for m in mean], "std": [round(s / factor, 6) for s in std]}
+
+    @staticmethod
+    def _shape(p: dict, size: dict, crop: dict | None) -> dict:
+        if not p.get("do_center_crop"):
+            if "height" not in size:
+                raise SystemExit(f"preprocessor_config.json: size {size} without a centre crop is not a fixed size.")
+            return {"width": size["width"], "height": size["height"], "fit": "fill"}
+        edge = size.get("shortest_edge")
+        if edge is None or crop != {"height": edge, "width": edge}:
+            raise SystemExit(f"preprocessor_config.json: a crop of {crop} out of {size} is not supported; expected the crop to be as large as the shortest edge.")
+        return {"width": edge, "height": edge, "fit": "cover", "centre": "floor"}
+
+
+class ModelFolder:
+    """A model's folder as it is written: parts, tokenizer, and at last `model.json` with every file's hash."""
+
+    def __init__(self, folder: Path, about: dict):
+        self.folder, self.about = folder, about
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def onnx(self, name: str, module: nn.Module, inputs: dict, outputs: dict) -> str:
+        """Writes `module` as ONNX and gives its file's name.
+
+        `inputs` is name -> (example, axes) and `outputs` name -> axes, where axes names the dimensions that may change, as
+        in "batch tokens"; `_` keeps one fixed. Inputs are passed by position, in their order.
+        """
+        axes = {key: _axes(value[1]) for key, value in inputs.items()} | {key: _axes(value) for key, value in outputs.items()}
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(module.eval(), tuple(value[0] for value in inputs.values()), str(self.folder / name), input_names=list(inputs),
+                              output_names=list(outputs), dynamic_axes=axes, opset_version=17, dynamo=False)
+        return name
+
+    def tokenizer(self, checkpoint: Checkpoint, subfolder: str = "") -> dict:
+        """Writes the fast tokenizer's two files; gives the manifest's facts of them."""
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
+        place = self.folder / subfolder
+        place.mkdir(exist_ok=True)
+        backend = tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.no_truncation()
+        backend.save(str(place / "tokenizer.json"))
+        config = {"clean_up_tokenization_spaces": bool(tokenizer.clean_up_tokenization_spaces)}
+        (place / "tokenizer_config.json").write_text(json.dumps(config) + "\n")
+        prefix = f"{subfolder}/" if subfolder else ""
+        return {"tokenizer": f"{prefix}tokenizer.json", "tokenizerConfig": f"{prefix}tokenizer_config.json"}
+
+    def manifest(self, preprocess: dict, **parts: dict) -> None:
+        """Writes `model.json`; `parts` are embed, generate, match and answer as the family has them."""
+        files = [_entry(self.folder, path) for path in sorted(self.folder.rglob("*")) if path.is_file() and path.suffix not in (".md", "") and path.name != "model.json"]
+        name = self.about.get("name", self.folder.name)
+        bytes_ = sum(entry["bytes"] for entry in files)
+        facts = {"format": 1, "id": self.folder.name.lower(), "version": "1", "name": name, "summary": self.about.get("summary", ""),
+                 "license": self.about.get("license", "Unknown"), "licenseFile": "LICENSE.md", "source": self.about.get("source", ""),
+                 "memoryMb": round(bytes_ / 1e6 * 1.3) + 1, "files": files, "preprocess": preprocess, **parts}
+        (self.folder / "LICENSE.md").write_text(f"Licence of this model as its source states it: {facts['license']}.\n")
+        (self.folder / "model.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _axes(names: str) -> dict:
+    return {at: name for at, name in enumerate(names.split()) if name != "_"}
+
+
+def _entry(folder: Path, path: Path) -> dict:
+    data = path.read_bytes()
+    return {"path": path.relative_to(folder).as_posix(), "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}

@@ -1,0 +1,116 @@
+/** Captions and answers from any family's decoder: prompt, search, streaming, and the text of the new tokens. */
+import { beamSearch, type BeamDecoding } from './beam.ts';
+import { confidence, decodeRows, type Decoder, type Sequence } from './generate.ts';
+import type { GenerateOptions, Generated, Model, Prompt } from './model.ts';
+import { fitPrompt, type FittedPrompt, type LanguageFacts } from './prompt.ts';
+import type { Rules } from './sampling.ts';
+import { openTextStream, type TextStream } from './streaming.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+/** What a family provides to be written with. */
+export interface Language<Cache> {
+  facts: LanguageFacts;
+  tokenizer: Tokenizer;
+  /** Whether new tokens go on after the prompt's own, as in a decoder-only model; T5 begins anew. */
+  continues: boolean;
+  /** A decoder with one row for each photo's prefix, all with the same prompt. */
+  decoder(prefixes: readonly Float32Array[], fitted: FittedPrompt, prompt: Prompt): Decoder<Cache>;
+}
+
+export type Writer = Required<Pick<Model, 'generate' | 'generateBatch'>>;
+
+/** The two writing members of a model. */
+export function writerOf<Cache>(language: Language<Cache>): Writer {
+  return {
+    async generate(prefix, prompt, options = {}) {
+      const [text] = await write(language, [prefix], prompt, options);
+      if (!text) throw new Error('One prefix gave no text.');
+      return text;
+    },
+    async generateBatch(prefixes, prompt, options = {}) {
+      const quiet = withoutText(options);
+      if (beamsFor(language.facts, prompt, options) === 1) return write(language, prefixes, prompt, quiet);
+      const texts: Generated[] = [];
+      for (const prefix of prefixes) texts.push(...(await write(language, [prefix], prompt, quiet)));
+      return texts;
+    },
+  };
+}
+
+function withoutText(options: GenerateOptions): GenerateOptions {
+  const quiet = { ...options };
+  delete quiet.onText;
+  return quiet;
+}
+
+function beamsFor(facts: LanguageFacts, prompt: Prompt, options: GenerateOptions): number {
+  return options.beams ?? (prompt.question === undefined ? facts.captionDecoding.beams : 1);
+}
+
+/** The same prompt after each prefix: all rows together when greedy; beams take one prefix. */
+async function write<Cache>(
+  language: Language<Cache>,
+  prefixes: readonly Float32Array[],
+  prompt: Prompt,
+  options: GenerateOptions,
+): Promise<Generated[]> {
+  if (prefixes.length === 0) return [];
+  const { facts, tokenizer } = language;
+  const maxNewTokens = options.maxNewTokens ?? facts.maxNewTokens;
+  const fitted = fitPrompt(facts, tokenizer, prompt, maxNewTokens);
+  const textOf = textReader(language, prompt, fitted.ids);
+  const streams = prefixes.map(() => openTextStream({ textOf, stop: options.stop, onText: options.onText }));
+  const decoder = language.decoder(prefixes, fitted, prompt);
+  const sequences = await search(decoder, streams, {
+    ...rulesOf(facts),
+    maxNewTokens,
+    beams: beamsFor(facts, prompt, options),
+    lengthPenalty: 1,
+    signal: options.signal,
+    ...(options.sampling && { sampling: options.sampling }),
+  });
+  return sequences.map((sequence, row) => ({
+    text: streams[row]?.finish(sequence.tokens) ?? '',
+    tokens: sequence.tokens,
+    confidence: confidence(sequence),
+    sent: fitted.text,
+    droppedTurns: fitted.droppedTurns,
+  }));
+}
+
+function rulesOf(facts: LanguageFacts): Rules {
+  const { repetitionPenalty, noRepeatNgram, eos } = facts;
+  return { repetitionPenalty, noRepeatNgram, minNewTokens: 0, stopIds: eos };
+}
+
+/** Greedy text is streamed; of beams, only the winner can be shown, at the end. */
+async function search<Cache>(
+  decoder: Decoder<Cache>,
+  streams: readonly TextStream[],
+  decoding: BeamDecoding,
+): Promise<Sequence[]> {
+  if (decoding.beams > 1) {
+    const watch = (row: number, tokens: readonly number[]): boolean => streams[row]?.stopped(tokens) ?? false;
+    return [await beamSearch(decoder, { ...decoding, watch })];
+  }
+  return decodeRows(decoder, { ...decoding, watch: (row, tokens) => streams[row]?.push(tokens) ?? false });
+}
+
+/**
+ * How new tokens read after the prompt: a caption that a person began is shown whole, anything else without
+ * its prompt. Decoded together with the prompt, so that a token which goes on a word joins it.
+ */
+function textReader<Cache>(
+  { tokenizer, continues }: Language<Cache>,
+  prompt: Prompt,
+  ids: readonly number[],
+): (tokens: readonly number[]) => string {
+  if (!continues) return (tokens) => tokenizer.decode(tokens).trimStart();
+  const head = tokenizer.decode(ids);
+  const start = prompt.question === undefined ? (prompt.caption?.trim() ?? '') : '';
+  return (tokens) => {
+    const whole = tokenizer.decode([...ids, ...tokens]);
+    const rest = whole.startsWith(head) ? whole.slice(head.length) : tokenizer.decode(tokens);
+    return start === '' ? rest.trimStart() : start + rest;
+  };
+}

@@ -1,0 +1,127 @@
+"""What rows share: sharp random weights, photos, tokenizers, goldens, and the search for a seed that tells things apart."""
+
+import base64
+import gzip
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+HERE = Path(__file__).resolve().parents[1]
+PHOTOS = ["wide.png", "tall.png"]
+# Strings that break tokenizers, control tokens that a person may type among them.
+NASTY = ["", " ", "a dog", "Two children, on a beach...", "don't  STOP\n\tnow", "naïve café Σίσυφος ΟΔΟΣ", "中文 图片：两只狗", "😀 family 👨‍👩‍👧",
+         "<|endoftext|> <image> [SEP] </s> <pad>", "1234567890 3.14", "$& \\1 {}", "ﬁne Ａ１ e\u0301"]
+
+
+class Unclear(Exception):
+    """The random weights leave two candidates too close to each other: another draw is needed."""
+
+
+class Row:
+    """One row while it is made. `checkpoint` is the folder that the row's function fills for the exporter."""
+
+    def __init__(self, checkpoint: Path):
+        self.checkpoint = checkpoint
+
+    def save(self, *parts) -> None:
+        """Saves model, tokenizer, image processor or generation config into the checkpoint."""
+        for part in parts:
+            part.save_pretrained(self.checkpoint)
+
+    def photos(self, processor) -> tuple[list[dict], torch.Tensor]:
+        """The photos after the processor: for the golden, as bytes before mean and std; and for the model, as a batch."""
+        images = [Image.open(HERE / "photos" / name).convert("RGB") for name in PHOTOS]
+        return self.pixels(torch.stack([torch.as_tensor(processor(image, return_tensors="np")["pixel_values"][0]) for image in images]), processor)
+
+    @staticmethod
+    def pixels(batch: torch.Tensor, processor) -> tuple[list[dict], torch.Tensor]:
+        factor = processor.rescale_factor if processor.do_rescale else 1.0
+        mean, std = (processor.image_mean, processor.image_std) if processor.do_normalize else ([0.0] * 3, [1.0] * 3)
+        levels = (batch * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]) / factor
+        whole = levels.round()
+        assert (levels - whole).abs().max() < 1e-3, "The processor's pixels are not whole levels."
+        rows = whole.to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        return [{"photo": name, "pixels": base64.b64encode(np.ascontiguousarray(row)).decode()} for name, row in zip(PHOTOS, rows)], batch.float()
+
+
+def make_row(name: str, function, seed: int, out: Path) -> None:
+    """Draws weights until the row's function finds them clear, exports them and writes golden.json."""
+    from export.architectures import export_checkpoint
+
+    for attempt in range(200):
+        torch.manual_seed(1000 * seed + attempt)
+        with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+            row = Row(Path(folder))
+            try:
+                golden = function(row)
+            except Unclear as why:
+                print(f"{name}: draw {attempt}: {why}")
+                continue
+            place = out / name
+            shutil.rmtree(place, ignore_errors=True)
+            about = {"name": name, "summary": "Random weights of a real architecture, for tests.", "license": "Apache-2.0", "source": f"test/parity/reference, row {name}"}
+            export_checkpoint(row.checkpoint, place / "model", about)
+        (place / "golden.json").write_text(json.dumps(golden, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
+        size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        print(f"{name}: draw {attempt}, {size / 1e6:.2f} MB")
+        return
+    raise SystemExit(f"{name}: no draw was clear; change the row's scale.")
+
+
+def sharpen(model: nn.Module, scale: float = 1.5) -> nn.Module:
+    """Random weights large enough that a wrong mask, position or bias shows in the result."""
+    for name, parameter in model.named_parameters():
+        if parameter.ndim >= 2:
+            fan_in = parameter[0].numel() if parameter.ndim > 2 else parameter.shape[-1]
+            nn.init.normal_(parameter, std=scale / fan_in**0.5)
+        elif "norm" in name.lower() and name.endswith("weight"):
+            nn.init.normal_(parameter, mean=1.0, std=0.2)
+        elif parameter.ndim == 1:
+            nn.init.normal_(parameter, std=0.3)
+    return model.eval().requires_grad_(False)
+
+
+def clear(logits: torch.Tensor, what: str = "logits") -> torch.Tensor:
+    """Raises Unclear unless each row of [..., candidates] spreads by 1 and its first two differ by over 1e-3."""
+    top = logits.topk(2, dim=-1).values
+    if logits.std(dim=-1).min() < 1:
+        raise Unclear(f"{what} have a standard deviation of {logits.std(dim=-1).min():.3f}")
+    if (top[..., 0] - top[..., 1]).min() <= 1e-3:
+        raise Unclear(f"the first two {what} differ by {(top[..., 0] - top[..., 1]).min():.5f}")
+    return logits
+
+
+def numbers(tensor: torch.Tensor) -> list:
+    """Nested lists with seven significant digits, float32's own."""
+    return json.loads(json.dumps(tensor.tolist()), parse_float=lambda x: float(f"{float(x):.7g}"))
+
+
+def plain_ids(tokenizer, text: str, length: int | None = None, special: bool = True) -> list[int]:
+    """A person's text as ids: control tokens typed inside it are characters. Cut at its end to `length`."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    backend.encode_special_tokens = True
+    if length is not None:
+        backend.enable_truncation(length)
+    return backend.encode(text, add_special_tokens=special).ids
+
+
+def clip_tokenizer(merges: int = 600):
+    """CLIP's published byte pairs as open_clip ships them, cut to the first ones: ids differ, rules do not."""
+    import open_clip
+    from transformers import CLIPTokenizer
+
+    lines = gzip.open(Path(open_clip.__file__).with_name("bpe_simple_vocab_16e6.txt.gz")).read().decode().split("\n")[1 : merges + 1]
+    from open_clip.tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    pairs = [tuple(line.split()) for line in lines]
+    words = [*letters, *(letter + "</w>" for letter in letters), *("".join(pair) for pair in pairs), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab={word: at for at, word in enumerate(words)}, merges=pairs)
