@@ -1,16 +1,16 @@
 /** Every main state of the page by WCAG 2.2 AA, in both themes, wide and narrow. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fakeEngine } from '../web/fake-engine.ts';
+import type { Page } from 'playwright-core';
+import { describe, test } from 'vitest';
 import type { FakeOptions } from '../web/fake-world.ts';
-import { axeViolations, buildPage, faults, hasChromium, launch, openPage } from './browser.ts';
+import { expectAccessible, hasChromium } from './browser.ts';
+import { fakePages } from './fake-pages.ts';
 
 interface State {
   name: string;
   engine: FakeOptions;
   width?: number;
   locale?: string;
-  reach(page: Page): Promise<void>;
+  reach: (page: Page) => Promise<void>;
 }
 
 async function openFirst(page: Page): Promise<void> {
@@ -22,6 +22,7 @@ async function openFirst(page: Page): Promise<void> {
 async function talk(page: Page): Promise<void> {
   await openFirst(page);
   await page.keyboard.press('t');
+  await page.locator('textarea:focus').waitFor();
   await page.keyboard.type('What is it?');
   await page.keyboard.press('Enter');
   await page.getByText('What the model was given').click();
@@ -121,26 +122,13 @@ const states: State[] = [
 ];
 
 describe.skipIf(!hasChromium())('accessibility', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    await buildPage();
-    browser = await launch();
-  });
-  afterAll(() => browser.close());
+  const { open } = fakePages();
 
-  for (const state of states) {
-    test(state.name, async () => {
-      for (const colorScheme of ['light', 'dark'] as const) {
-        const opened = await openPage(browser, fakeEngine(state.engine), {
-          colorScheme,
-          locale: state.locale ?? 'en-GB',
-          viewport: { width: state.width ?? 1360, height: 850 },
-        });
-        await state.reach(opened.page);
-        expect(await axeViolations(opened.page)).toEqual([]);
-        await opened.close();
-        expect(faults(opened.watch)).toEqual([]);
-      }
+  for (const { name, engine, width = 1360, locale = 'en-GB', reach } of states) {
+    test(name, async () => {
+      const page = await open(engine, { locale, viewport: { width, height: 850 } });
+      await reach(page);
+      await expectAccessible(page);
     });
   }
 });

@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { expect } from 'vitest';
@@ -36,14 +37,30 @@ export function eventually<T>(read: () => T): ReturnType<typeof expect.poll<Awai
   return expect.poll(read, { timeout: 20_000 });
 }
 
-/** Builds the page as it ships. */
+/** Builds the page as it ships, unless what is there is newer than all it is made of. */
 export async function buildPage(): Promise<void> {
+  if ((await newest('dist/renderer')) > Math.max(await newest('src'), await newest('vite.config.ts'))) return;
   const vite = new URL('../../node_modules/vite/bin/vite.js', import.meta.url).pathname;
   const cwd = new URL('../..', import.meta.url).pathname;
   // The test runner's own NODE_ENV would give a development build, which is not what ships.
   const env = { ...process.env, NODE_ENV: 'production' };
   const build = [vite, 'build', '--mode', 'page', '--logLevel', 'warn'];
   await promisify(execFile)(process.execPath, build, { cwd, env });
+}
+
+/** When the last of the files in `path` changed, in milliseconds; 0 where there are none. */
+async function newest(path: string): Promise<number> {
+  const root = new URL(`../../${path}`, import.meta.url).pathname;
+  const names = await readdir(root, { recursive: true }).catch(() => ['']);
+  const times = await Promise.all(
+    names.map((name) =>
+      stat(join(root, name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  return Math.max(0, ...times);
 }
 
 export function launch(more: readonly string[] = []): Promise<Browser> {
@@ -90,6 +107,8 @@ export async function openPage(
   const page = await context.newPage();
   const watch = watchPage(page, host.origin);
   await page.goto(host.url);
+  // Drawn, so that a test's first look finds something.
+  await page.locator('main').waitFor();
   return {
     page,
     host,
@@ -121,13 +140,22 @@ function watchPage(page: Page, origin: string): Watch {
   return watch;
 }
 
-export interface Violation {
+/** No violation in either theme, one after the other: the page follows the system at once. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(300);
+    expect(await axeViolations(page)).toEqual([]);
+  }
+}
+
+interface Violation {
   id: string;
   nodes: string[];
 }
 
 /** What axe finds wrong by WCAG 2.2 AA and its own best practices, as rule and places. */
-export async function axeViolations(page: Page): Promise<Violation[]> {
+async function axeViolations(page: Page): Promise<Violation[]> {
   const file = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
   // Evaluated by the debugger, not put into the document: the page's policy stays as it is.
   await page.evaluate(await readFile(file, 'utf8'));

@@ -1,9 +1,9 @@
 /** Looking for photos in a real browser over the fake engine: filters, likeness, searches kept. */
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { eventually, hasChromium } from './browser.ts';
+import { eventually, expectAccessible, hasChromium } from './browser.ts';
 import { fakePages } from './fake-pages.ts';
-import { expectAccessible, photo } from './grid-page.ts';
+import { photo } from './grid-page.ts';
 
 describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
   const { open, calls } = fakePages('img.loaded');

@@ -1,9 +1,9 @@
 /** Browsing in a real browser over the fake engine: choosing, dates, orders, sizes, folders. */
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { eventually, hasChromium } from './browser.ts';
+import { eventually, expectAccessible, hasChromium } from './browser.ts';
 import { fakePages } from './fake-pages.ts';
-import { expectAccessible, photo } from './grid-page.ts';
+import { photo } from './grid-page.ts';
 
 describe.skipIf(!hasChromium())('the grid', () => {
   const { open, calls } = fakePages('img.loaded');

@@ -48,6 +48,7 @@ describe.skipIf(!hasChromium())('the page', () => {
     for (let turn = 0; turn < 24; turn++) {
       await page.evaluate(`${list}.scrollTop -= 900`);
       await page.waitForTimeout(50);
+      await eventually(() => page.evaluate<unknown>(firstTile)).toBeTruthy();
       const first = await page.evaluate<{ id: string; y: number }>(firstTile);
       await page.waitForTimeout(400);
       const later = await page.evaluate<{ id: string; y: number }>(firstTile);
