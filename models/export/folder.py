@@ -45,6 +45,21 @@ class Checkpoint:
         facts = {"version": 1, **self._shape(p, size, crop), "resample": RESAMPLE[p.get("resample", 3)]}
         return {**facts, "mean": [round(m / factor, 6) for m in mean], "std": [round(s / factor, 6) for s in std]}
 
+    def language(self, *, image_tokens: int, context: int, caption: str = "", caption_template: str = "{prompt}",
+                 question: str = "{question}", answer: str = " {answer} ", **facts) -> dict:
+        """What every writing family's manifest says of its language side (`languageFacts`); `facts` overrule the config's.
+
+        `image_tokens` are the positions of the context that a photo takes: 0 where it is read by cross-attention.
+        """
+        settings = {**self.config, **self.config.get("text_config", {}), **self.read("generation_config.json")}
+        number = lambda key, default: settings.get(key) if settings.get(key) is not None else default  # noqa: E731
+        eos = number("eos_token_id", 2)
+        eos = eos if isinstance(eos, list) else [eos]
+        return {"imageTokens": image_tokens, "context": context, "bos": number("bos_token_id", 1), "eos": eos, "pad": number("pad_token_id", eos[0]),
+                "captionPrompt": caption, "captionTemplate": caption_template, "questionTemplate": question, "answerTemplate": answer,
+                "maxNewTokens": number("max_new_tokens", 32), "repetitionPenalty": float(number("repetition_penalty", 1.0)),
+                "noRepeatNgram": number("no_repeat_ngram_size", 0), "captionDecoding": {"beams": number("num_beams", 1)}, **facts}
+
     @staticmethod
     def _shape(p: dict, size: dict, crop: dict | None) -> dict:
         if not p.get("do_center_crop"):

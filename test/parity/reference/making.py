@@ -18,6 +18,9 @@ PHOTOS = ["wide.png", "tall.png"]
 NASTY = ["", " ", "a dog", "Two children, on a beach...", "don't  STOP\n\tnow", "naïve café Σίσυφος ΟΔΟΣ", "中文 图片：两只狗", "😀 family 👨‍👩‍👧",
          "<|endoftext|> <image> [SEP] </s> <pad>", "1234567890 3.14", "$& \\1 {}", "ﬁne Ａ１ e\u0301"]
 
+CORPUS = ["a photo of a dog in the snow", "two children play on a wide beach at night", "what colour is the dog? brown", "question: who is it? answer: a man",
+          "the sun sets over the sea; a man, a dog and two cats sit on a red bench", "中文 图片 两只狗 在海滩上"] * 4
+
 
 class Unclear(Exception):
     """The random weights leave two candidates too close to each other: another draw is needed."""
@@ -95,6 +98,47 @@ def clear(logits: torch.Tensor, what: str = "logits") -> torch.Tensor:
     if (top[..., 0] - top[..., 1]).min() <= 1e-3:
         raise Unclear(f"the first two {what} differ by {(top[..., 0] - top[..., 1]).min():.5f}")
     return logits
+
+
+def written(model, *, skip: int = 0, beams: int = 1, tokens: int = 10, **inputs) -> list[int]:
+    """New token ids, without the end's, that `model.generate` gives for one photo; `skip` ids of the sequence are the prompt.
+
+    Raises Unclear unless every greedy step's scores are clear, or a beam's result is worth no more than 1e-3 more than
+    the next one's.
+    """
+    config = {"do_sample": False, "num_beams": beams, "max_new_tokens": tokens, "early_stopping": beams > 1, "num_return_sequences": min(beams, 2)}
+    out = model.generate(**inputs, **config, return_dict_in_generate=True, output_logits=True, output_scores=True)
+    if beams == 1:
+        clear(torch.stack(out.logits), "scores of a step")
+    elif (out.sequences_scores[0] - out.sequences_scores[1]).abs() <= 1e-3:
+        raise Unclear("the best two beams are worth the same")
+    new = out.sequences[0, skip:].tolist()
+    eos = model.generation_config.eos_token_id
+    ends = [at for at, token in enumerate(new) if token in (eos if isinstance(eos, list) else [eos])]
+    return new[: ends[0]] if ends else new
+
+
+def subword_tokenizer(corpus: list[str] | None = None, size: int = 400, special: tuple[str, ...] = ("<pad>", "<s>", "</s>", "<unk>")):
+    """A small byte-level BPE trained on the spot, as GPT-2's, OPT's and Llama 3's are: no text is unknown to it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(special), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    backend.train_from_iterator(corpus or CORPUS, trainer)
+    names = dict(zip(("pad_token", "bos_token", "eos_token", "unk_token"), special))
+    return PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False, **names)
+
+
+def wordpiece_tokenizer(corpus: list[str] | None = None, size: int = 400):
+    """A small BERT tokenizer trained on the spot: lowercased word pieces, [CLS] before and [SEP] after."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertTokenizerFast
+
+    backend = BertWordPieceTokenizer(lowercase=True)
+    backend.train_from_iterator(corpus or CORPUS, vocab_size=size, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False)
+    return BertTokenizerFast(vocab=backend.get_vocab())
 
 
 def numbers(tensor: torch.Tensor) -> list:

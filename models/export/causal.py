@@ -1,0 +1,45 @@
+"""A decoder-only language model in two parts, as in Optimum: token embeddings, and a step over a cache of keys and values."""
+
+import inspect
+
+import torch
+from torch import nn
+from transformers import DynamicCache
+
+from export.folder import ModelFolder
+
+
+class Step(nn.Module):
+    """[rows, positions, width] after the cached positions -> scores of every new position, and the longer cache."""
+
+    def __init__(self, model, layers: int):
+        super().__init__()
+        self.model, self.layers = model, layers
+        self.takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+
+    def forward(self, inputs_embeds, attention_mask, position_ids, *past):
+        cache = DynamicCache()
+        for layer in range(self.layers):
+            cache.update(past[2 * layer], past[2 * layer + 1], layer)
+        positions = {"position_ids": position_ids} if self.takes_positions else {}
+        out = self.model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, past_key_values=cache, use_cache=True, **positions)
+        return (out.logits, *(tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)))
+
+
+def causal_parts(target: ModelFolder, model) -> dict:
+    """Writes `embed_tokens.onnx` and `decoder_model_merged.onnx`; gives the manifest's facts of them, of `causal.ts`.
+
+    `model` is a causal language model of transformers with the plain (eager) attention.
+    """
+    config = model.config
+    layers, width = config.num_hidden_layers, model.get_input_embeddings().weight.shape[1]
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    ids = torch.ones(2, 7, dtype=torch.long)
+    embed = target.onnx("embed_tokens.onnx", model.get_input_embeddings(), {"input_ids": (ids, "batch tokens")}, {"inputs_embeds": "batch tokens"})
+    kinds = [f"{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
+    past = {f"past_key_values.{kind}": (torch.zeros(2, heads, 5, head_dim), "batch _ past") for kind in kinds}
+    inputs = {"inputs_embeds": (torch.zeros(2, 3, width), "batch tokens"), "attention_mask": (torch.ones(2, 8, dtype=torch.long), "batch total"),
+              "position_ids": (torch.arange(5, 8).repeat(2, 1), "batch tokens"), **past}
+    decoder = target.onnx("decoder_model_merged.onnx", Step(model, layers), inputs, {"logits": "batch tokens", **{f"present.{kind}": "batch _ total" for kind in kinds}})
+    return {"embedTokens": embed, "decoder": decoder, "width": width, "layers": layers, "heads": heads, "headDim": head_dim}
