@@ -86,6 +86,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const generate = lane<GenerateLane>('generate', generateStreams, cores);
 
   const jobs = new Jobs();
+  const changed = (count: number): void => jobs.publish({ type: 'photos', count });
   const writes = (): WriteDb => {
     if (writer) return writer;
     throw new AppError('busy', 'This library is open for reading only, because another Iris holds it.');
@@ -130,12 +131,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     cancel: async ({ job }) => jobs.cancel(job),
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
-    ...catalog(db, writes),
+    ...catalog(db, writes, changed),
     search: (args) => search(finding, args),
     similar: (args) => similar(finding, args),
     listFolder: ({ path }) => listFolder(path),
     caption: ({ photo, prompt }, signal) => ask.caption(photo, prompt, signal),
-    writeCaption: async ({ id, text }) => writeCaption(writes(), id, text),
+    async writeCaption({ id, text }) {
+      const entry = writeCaption(writes(), id, text);
+      changed(1);
+      return entry;
+    },
     ask: ({ photo, question }, signal) => ask.ask(photo, question, signal),
     chat: ({ photo, ...asking }, signal) => ask.chat(photo, asking, signal),
     clearChat: async ({ id }) => clearMessages(writes(), id),

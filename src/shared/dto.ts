@@ -213,6 +213,7 @@ export interface Doctor {
   ok: boolean;
 }
 
+/** `photos` says that so many have been changed by a person, in whichever window. */
 export type LibraryEvent = { type: 'job'; job: Job } | { type: 'photos'; count: number };
 
 export interface Day {

@@ -35,12 +35,42 @@ describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
   test('filters that nothing passes say so', async () => {
     const page = await open({ photos: 40 });
     await page.getByRole('button', { name: 'Filter', exact: true }).click();
-    await page.getByLabel('From', { exact: true }).fill('2099-01-01');
+    const from = page.getByLabel('From', { exact: true });
+    await from.fill('2099年13月');
+    await from.press('Enter');
+    await page.getByText('Write a day as 2024-06-30').waitFor();
+    await from.fill('2099');
+    await from.press('Enter');
     await page.getByRole('heading', { name: 'No photos pass these filters' }).waitFor();
     await page.keyboard.press('Escape');
     await expectAccessible(page);
+    expect(calls('photos').at(-1)).toBe('photos {"from":"2099-01-01","offset":0,"limit":100}');
     await page.getByRole('button', { name: 'Clear filters' }).click();
     await page.locator('img.loaded').first().waitFor();
+  });
+
+  test('a search stays in the folder that is shown, until it is sent everywhere', async () => {
+    const page = await open({ searchMs: (query) => (query === 'dogs' ? 1500 : 0) });
+    await page.getByRole('treeitem', { name: /^Beach/ }).waitFor({ state: 'detached' });
+    await page.getByRole('treeitem', { name: /^Trips/ }).click();
+    await page.getByRole('button', { name: 'Leave the folder Trips' }).waitFor();
+    const box = page.getByRole('searchbox');
+    await box.fill('dog');
+    await page.getByRole('group', { name: /^Likely/ }).waitFor();
+    expect(calls('search').at(-1)).toBe('search {"query":"dog","filter":{"root":1},"limit":300}');
+    await page.getByRole('button', { name: 'Save search' }).click();
+    await page.getByRole('button', { name: 'dog, Trips', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Search everywhere' }).click();
+    await eventually(() => calls('search').at(-1)).toBe('search {"query":"dog","limit":300}');
+    await page.getByRole('button', { name: 'Leave the folder Trips' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'dog, Trips', exact: true }).click();
+    await page.getByRole('button', { name: 'Leave the folder Trips' }).waitFor();
+    // What is shown until an answer comes is marked as not being it.
+    const busy = page.locator('[role=listbox][aria-busy=true]');
+    await busy.waitFor({ state: 'detached' });
+    await box.fill('dogs');
+    await busy.waitFor();
+    await busy.waitFor({ state: 'detached' });
   });
 
   test('a photo’s menu finds those like it; the chip ends it', async () => {

@@ -55,11 +55,15 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await page.keyboard.press('5');
     await eventually(() => photo(page, 1).getAttribute('data-stars')).toBe('★★★★★');
     await eventually(() => calls('rate')).toEqual(['rate {"ids":[1,2],"rating":5}']);
+    await page.keyboard.press(']');
+    await page.getByRole('complementary', { name: 'Photo: IMG_1002.jpg' }).waitFor();
     await page.getByRole('button', { name: 'Add tag' }).click();
     await page.keyboard.type('holiday');
     await page.keyboard.press('Enter');
     await page.getByText('2 photos tagged “holiday”').waitFor();
     expect(calls('tag')).toEqual(['tag {"ids":[1,2],"add":["holiday"],"remove":[]}']);
+    // The panel, opened before, hears of it as another window would.
+    await page.getByRole('region', { name: 'Tags' }).getByText('holiday').waitFor();
     await page.getByRole('button', { name: 'Export…' }).click();
     expect(await page.evaluate('window.exported')).toEqual([1, 2]);
     await page.getByRole('dialog', { name: 'Export' }).waitFor();

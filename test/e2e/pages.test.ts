@@ -64,6 +64,11 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await eventually(() => left.count()).toBe(60);
     await page.getByRole('button', { name: 'Try again' }).click();
     await eventually(() => calls('index')).toEqual(['index {"retry":true}']);
+    await page.getByRole('button', { name: 'They were deleted on purpose…' }).click();
+    await page.getByRole('button', { name: 'Stop showing them' }).click();
+    await eventually(() => calls('index').at(-1)).toBe(
+      'index {"folders":["/media/usb/Family"],"accept":true}',
+    );
   });
 
   test('the first run leads to photos through the picker, by keyboard alone', async () => {

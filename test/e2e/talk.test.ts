@@ -59,6 +59,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     const page = await open({ wordMs: 200 });
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.keyboard.press('t');
+    await page.locator('textarea:focus').waitFor();
     await page.keyboard.type('What is it?');
     await page.keyboard.press('Enter');
     await page.getByText('This looks like').waitFor();
@@ -82,6 +83,37 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.getByText(answered).waitFor();
     expect(pages.engine.aborted).toEqual([]);
+  });
+
+  test('keys typed before a photo’s words have come go into its fields; the answer is scrolled to', async () => {
+    const page = await open({ wordMs: 0 }, { viewport: { width: 1360, height: 500 } });
+    await page.getByRole('listbox').focus();
+    let arrive = (): void => undefined;
+    const come = new Promise<void>((resolve) => (arrive = resolve));
+    const { engine } = pages;
+    const photo = engine.photo.bind(engine);
+    engine.photo = (args) => come.then(() => photo(args));
+    await page.keyboard.press('c');
+    await page.keyboard.type('Our boat');
+    expect(await page.getByLabel('Your caption').inputValue()).toBe('Our boat');
+    await page.keyboard.press('Escape');
+    await page.getByRole('listbox').focus();
+    await page.keyboard.press('t');
+    await page.keyboard.type('Where is it?');
+    expect(await page.getByLabel('Ask about this photo').inputValue()).toBe('Where is it?');
+    arrive();
+    await page.getByText('Similar photos').waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText(answered).waitFor();
+    const edges = async (): Promise<[number, number]> => {
+      const said = await page.locator('.answer').last().boundingBox();
+      const field = await page.locator('aside form').last().boundingBox();
+      return [Math.floor((said?.y ?? Infinity) + (said?.height ?? 0)), Math.ceil(field?.y ?? 0)];
+    };
+    await eventually(async () => {
+      const [foot, field] = await edges();
+      return foot <= field;
+    }).toBe(true);
   });
 
   test('an error stands beside the talk, which can go on', async () => {

@@ -28,7 +28,11 @@ describe('decisions', () => {
       await withEngine({ library, access: 'read', ...withoutModel }, async (reader) => {
         const best = (): Promise<{ total: number }> => reader.photos({ rating: 4, offset: 0, limit: 5 });
         expect(await best()).toMatchObject({ total: 1 });
+        const leaving = new AbortController();
+        const news = writer.events({}, leaving.signal)[Symbol.asyncIterator]().next();
         await writer.rate({ ids, rating: 3 });
+        expect((await news).value).toEqual({ type: 'photos', count: 1 }); // for other windows
+        leaving.abort();
         expect(await best()).toMatchObject({ total: 0 }); // answers are kept only while nothing changes
         expect(await reader.settings({})).toEqual({ theme: 'dark' });
         const busy = { code: 'busy' };

@@ -245,7 +245,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         aborted.push('events');
       }
     },
-    ...fakeLibrary({ photos, note, find }),
+    ...fakeLibrary({ photos, note, find, emit }),
     ...fakePages({ photos, roots, jobs, troubles: options.troubles === true, note, emit }),
     picture(photoId) {
       return this.thumbnail(photoId);

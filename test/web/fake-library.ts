@@ -1,11 +1,12 @@
 /** The fake engine's answers about its library: timeline, facets, places, tags, saved searches, settings. */
-import type { Engine, PhotoDetails, SavedSearch, Settings } from '../../src/shared/contract.ts';
+import type { Engine, LibraryEvent, PhotoDetails, SavedSearch, Settings } from '../../src/shared/contract.ts';
 import { passes } from './fake-filter.ts';
 
 export interface FakeLibrary {
   photos: PhotoDetails[];
   note: (method: string, args: object) => void;
   find: (id: number) => PhotoDetails;
+  emit: (event: LibraryEvent) => void;
 }
 
 export type LibraryPart = Pick<
@@ -23,7 +24,7 @@ export type LibraryPart = Pick<
   | 'saveSettings'
 >;
 
-export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
+export function fakeLibrary({ photos, note, find, emit }: FakeLibrary): LibraryPart {
   const saved: SavedSearch[] = [];
   const settings: Settings = {};
   return {
@@ -85,12 +86,14 @@ export function fakeLibrary({ photos, note, find }: FakeLibrary): LibraryPart {
     rate(args) {
       note('rate', args);
       for (const id of args.ids) find(id).rating = args.rating;
+      emit({ type: 'photos', count: args.ids.length });
       return Promise.resolve();
     },
     tag(args) {
       note('tag', args);
       for (const photo of args.ids.map(find))
         photo.tags = [...new Set([...photo.tags, ...args.add])].filter((tag) => !args.remove.includes(tag));
+      emit({ type: 'photos', count: args.ids.length });
       return Promise.resolve();
     },
     settings: () => Promise.resolve({ ...settings }),

@@ -1,6 +1,6 @@
 /** Headings by date, the scrubber's marks, folder trees and filters: what the page works out without a browser. */
 import { describe, expect, test } from 'vitest';
-import { changed, chipsOf, inYear, without } from '../../src/renderer/lib/filters.ts';
+import { changed, chipsOf, dayOf, inYear, isSame, without } from '../../src/renderer/lib/filters.ts';
 import { usualRatio, type RowStyle } from '../../src/renderer/lib/justify.ts';
 import { gridWords } from '../../src/renderer/lib/words-grid.ts';
 import { rowsOf, treeOf } from '../../src/renderer/state/folder-tree.ts';
@@ -46,6 +46,27 @@ describe('headings', () => {
       expect(spans.reduce((sum, { count }) => sum + count, 0)).toBe(total);
     }
     expect(spansOf([], 12, 'newest')).toEqual([{ key: null, count: 12 }]);
+  });
+});
+
+describe('days as they are typed', () => {
+  test.each([
+    ['2024', '2024-01-01', '2024-12-31'],
+    ['2024-2', '2024-02-01', '2024-02-29'],
+    [' 2023/02/07 ', '2023-02-07', '2023-02-07'],
+    ['2024年6月30日', '2024-06-30', '2024-06-30'],
+    ['2024年6月', '2024-06-01', '2024-06-30'],
+    ['', '', ''],
+    ['2023-02-29', null, null],
+    ['2024-13', null, null],
+    ['30.06.2024', null, null],
+    ['soon', null, null],
+  ])('%s', (typed, first, last) => {
+    expect([dayOf(typed, 'first'), dayOf(typed, 'last')]).toEqual([first, last]);
+  });
+  test('filters are the same in any order', () => {
+    expect(isSame({ root: 1, rating: 3 }, { rating: 3, root: 1 })).toBe(true);
+    expect(isSame({ root: 1, rating: 3 }, { rating: 3 })).toBe(false);
   });
 });
 

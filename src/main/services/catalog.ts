@@ -26,8 +26,11 @@ export type Catalog = Pick<
   | 'saveSettings'
 >;
 
-/** `writes` gives the writing connection, or throws `busy` where this library is only read. */
-export function catalog(db: ReadDb, writes: () => WriteDb): Catalog {
+/**
+ * `writes` gives the writing connection, or throws `busy` where this library is only read;
+ * `changed` tells other windows of how many photos a person has changed.
+ */
+export function catalog(db: ReadDb, writes: () => WriteDb, changed: (photos: number) => void): Catalog {
   return {
     photos: async (page) => photosPage(db, page),
     timeline: async (filter) => timeline(db, filter),
@@ -43,8 +46,14 @@ export function catalog(db: ReadDb, writes: () => WriteDb): Catalog {
     searches: async () => searches(db),
     saveSearch: async (search) => saveSearch(writes(), search),
     removeSearch: async ({ id }) => removeSearch(writes(), id),
-    rate: async (args) => rate(writes(), args),
-    tag: async (args) => tag(writes(), args),
+    async rate(args) {
+      rate(writes(), args);
+      changed(args.ids.length);
+    },
+    async tag(args) {
+      tag(writes(), args);
+      changed(args.ids.length);
+    },
     settings: async () => settings(db),
     saveSettings: async (setting) => saveSetting(writes(), setting),
   };

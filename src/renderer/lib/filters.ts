@@ -17,6 +17,29 @@ export function inYear(year: string): Filter {
   return { from: `${year}-01-01`, to: `${year}-12-31` };
 }
 
+/**
+ * The day that was typed, year first: `2024`, `2024/6` and `2024年6月30日` stand for the first or the last
+ * day that they hold. Empty where nothing was typed, null where it is no day.
+ */
+export function dayOf(typed: string, end: 'first' | 'last'): string | null {
+  if (typed.trim() === '') return '';
+  const [, year = '', month, day] =
+    /^\s*(\d{4})(?:[-/.年 ]+(\d{1,2})(?:[-/.月 ]+(\d{1,2}))?)?[日月年\s]*$/.exec(typed) ?? [];
+  const last = end === 'last';
+  const m = Number(month ?? (last ? 12 : 1));
+  // Day 0 of the next month is the last of this one.
+  const d = Number(day ?? (last ? new Date(Date.UTC(Number(year), m, 0)).getUTCDate() : 1));
+  const date = new Date(Date.UTC(Number(year), m - 1, d));
+  const isDay = year !== '' && date.getUTCMonth() === m - 1 && date.getUTCDate() === d;
+  return isDay ? date.toISOString().slice(0, 10) : null;
+}
+
+/** Whether two filters ask the same, in whatever order their conditions stand. */
+export function isSame(one: Filter, other: Filter): boolean {
+  const written = (filter: Filter): string => JSON.stringify(Object.entries(filter).sort());
+  return written(one) === written(other);
+}
+
 /** The filter with a change made; what is changed to undefined is no longer asked. */
 export function changed(filter: Filter, change: { [K in keyof Filter]: Filter[K] | undefined }): Filter {
   const all = Object.entries({ ...filter, ...change });

@@ -42,8 +42,14 @@ export interface GridWords {
     atLeast: (n: number) => string;
     since: (day: string) => string;
     until: (day: string) => string;
+    dayHint: string;
+    calendar: string;
+    notADay: string;
   };
+  searchEverywhere: string;
+  leaveFolder: (name: string) => string;
   none: { title: string; help: string };
+  noneHere: (folder: string) => string;
   recent: string;
   forgetRecent: string;
   saved: string;
@@ -116,8 +122,14 @@ const en: GridWords = {
     atLeast: (n) => (n === 5 ? '★★★★★' : `${'★'.repeat(n)} or more`),
     since: (day) => `Since ${day}`,
     until: (day) => `Until ${day}`,
+    dayHint: '2024-06-30',
+    calendar: 'Pick a day',
+    notADay: 'Write a day as 2024-06-30, a month as 2024-06 or a year.',
   },
+  searchEverywhere: 'Search everywhere',
+  leaveFolder: (name) => `Leave the folder ${name}`,
   none: { title: 'No photos pass these filters', help: 'Take one away, or look in all photos.' },
+  noneHere: (folder) => `Only the folder “${folder}” was searched.`,
   recent: 'Recent searches',
   forgetRecent: 'Clear',
   saved: 'Saved searches',
@@ -190,8 +202,14 @@ const zh: GridWords = {
     atLeast: (n) => (n === 5 ? '★★★★★' : `${'★'.repeat(n)} 以上`),
     since: (day) => `${day}起`,
     until: (day) => `${day}止`,
+    dayHint: '2024-06-30',
+    calendar: '选择日期',
+    notADay: '请写成 2024-06-30；只写年月或年份也可以。',
   },
+  searchEverywhere: '在所有照片中搜索',
+  leaveFolder: (name) => `离开文件夹 ${name}`,
   none: { title: '没有符合这些条件的照片', help: '去掉一个条件，或者看看所有照片。' },
+  noneHere: (folder) => `只搜索了文件夹“${folder}”。`,
   recent: '最近搜索',
   forgetRecent: '清空',
   saved: '已存的搜索',

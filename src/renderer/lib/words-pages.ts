@@ -44,6 +44,16 @@ const en = {
       `${fresh} new, ${same} unchanged, in ${time}`,
     exported: (count: string): string => `${count} exported`,
   },
+  away: {
+    title: 'Photos that are missing',
+    kept: (n: number, count: string): string =>
+      `Its drive may be away, so Iris keeps ${n === 1 ? 'its photo' : `its ${count} photos`} and what you wrote about them.`,
+    again: 'Look again',
+    deleted: 'They were deleted on purpose…',
+    sure: 'Photos whose files are gone will no longer be shown. Your words about them are kept, should the files come back.',
+    yes: 'Stop showing them',
+    no: 'Keep them',
+  },
   models: {
     intro: 'A model is what lets Iris see and write. Models run on this computer only.',
     none: 'No model is here. Photos can be browsed and found by name and by your own words.',
@@ -137,6 +147,15 @@ const zh: PageWords = {
     state: { running: '进行中', paused: '已暂停', done: '完成', cancelled: '已停止', failed: '失败' },
     result: (fresh, same, time) => `新增 ${fresh} 张，${same} 张没有变化，用时 ${time}`,
     exported: (count) => `已导出 ${count} 项`,
+  },
+  away: {
+    title: '找不到的照片',
+    kept: (_n, count) => `可能是磁盘没有连接，所以 Iris 仍保留着其中的 ${count} 张照片和您写的文字。`,
+    again: '再找一次',
+    deleted: '是我有意删除的…',
+    sure: '文件已不在的照片将不再显示。您写的文字会保留，文件回来后还能看到。',
+    yes: '不再显示',
+    no: '继续保留',
   },
   models: {
     intro: 'Iris 靠模型来看照片、写文字。模型只在这台电脑上运行。',

@@ -1,8 +1,9 @@
 /** What the grid shows: the library or the answer to a search, which photo is active and which are chosen. */
-import type { Filter, Folder, PhotoSummary, SavedSearch, Sort } from '../../shared/contract.ts';
+import type { Filter, Folder, PhotoSummary, Root, SavedSearch, Sort } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
 import { clampTarget, usualTarget, type Box, type RowStyle } from '../lib/justify.ts';
+import { nameOf } from './job-words.ts';
 import { Kept } from './kept.svelte.ts';
 import {
   blockAt,
@@ -30,6 +31,8 @@ export type Step = 'left' | 'right' | 'up' | 'down' | 'first' | 'last';
 
 export class Browse {
   place = $state.raw<Place>(null);
+  /** The library's folders, to name the one that is shown. */
+  roots = $state.raw<readonly Root[]>([]);
   /** What the person filters by, beside the folder. */
   filter = $state.raw<Filter>({});
   sort = $state<Sort>('newest');
@@ -49,16 +52,29 @@ export class Browse {
   readonly kept = new Kept();
   readonly shelf = new Shelf((change) => this.#hold(change));
   readonly seeker = new Seeker(
-    () => this.filter,
+    () => this.whole,
     () => this.#startOver(),
   );
 
+  readonly placeName = $derived.by(() => {
+    const root = this.roots.find(({ id }) => id === this.place?.root);
+    return root ? nameOf(this.place?.folder || root.path) : null;
+  });
+  /** All that photos must pass: the folder, and what the person filters by. */
+  readonly whole = $derived.by((): Filter => {
+    const { root, folder } = this.place ?? {};
+    return { ...(root !== undefined && { root }), ...(folder && { folder }), ...this.filter };
+  });
   readonly query = $derived(this.seeker.query);
   readonly answer = $derived(this.seeker.answer);
   readonly total = $derived(this.shelf.total);
   readonly error = $derived(this.#fault ?? this.seeker.error ?? this.shelf.error);
   readonly count = $derived(this.answer ? this.answer.hits.length : (this.total ?? 0));
   readonly filtered = $derived(Object.keys(this.filter).length > 0);
+  /** Whether what is shown is not yet what was asked for. */
+  readonly busy = $derived(
+    this.seeker.asking ? this.seeker.busy : this.shelf.opening && this.shelf.error === null,
+  );
 
   readonly target = $derived(clampTarget(this.rowHeight ?? usualTarget(this.width)));
   readonly #style: RowStyle = $derived({
@@ -120,6 +136,13 @@ export class Browse {
     return block?.photos?.[index - block.start];
   }
 
+  /** Leaves the folder; what is searched for is now sought in all photos. */
+  everywhere(): void {
+    this.place = null;
+    this.#open();
+    if (this.seeker.asking) void this.seeker.ask();
+  }
+
   /** Shows a folder, or all photos; a search ends, filters hold. */
   show(place: Place): void {
     this.place = place;
@@ -157,9 +180,10 @@ export class Browse {
   }
 
   recall(search: SavedSearch): void {
-    this.place = null;
+    const { root, folder = '', ...filter } = search.filter;
+    this.place = root === undefined ? null : { root, folder };
     this.seeker.end();
-    this.filterBy(search.filter);
+    this.filterBy(filter);
     this.type(search.query);
   }
 
@@ -253,11 +277,7 @@ export class Browse {
 
   #open(): void {
     this.#startOver();
-    const place = this.place && {
-      root: this.place.root,
-      ...(this.place.folder && { folder: this.place.folder }),
-    };
-    this.shelf.open({ filter: { ...place, ...this.filter }, sort: this.sort });
+    this.shelf.open({ filter: this.whole, sort: this.sort });
   }
 
   #startOver(): void {

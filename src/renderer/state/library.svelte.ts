@@ -97,11 +97,11 @@ export class Library {
     }
   }
 
-  /** Looks through all folders again for what is new, changed or gone. */
-  async lookAgain(retry = false): Promise<void> {
+  /** Looks through folders again, all where none is named, for what is new, changed or gone. */
+  async lookAgain(how: Parameters<typeof api.index>[0] = {}): Promise<void> {
     this.addError = null;
     try {
-      this.#take(await api.index(retry ? { retry } : {}));
+      this.#take(await api.index(how));
     } catch (error) {
       this.addError = reasonOf(error);
     }

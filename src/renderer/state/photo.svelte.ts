@@ -1,5 +1,5 @@
 /** The photo that is open: its details, its captions, and the talk about it. */
-import type { PhotoDetails, TextEntry } from '../../shared/contract.ts';
+import type { PhotoDetails, PhotoSummary, TextEntry } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
 import { Conversation } from './conversation.svelte.ts';
@@ -13,6 +13,10 @@ export class OpenPhoto {
   captionError = $state<string | null>(null);
   /** Why a rating or a tag could not be kept. */
   markError = $state<string | null>(null);
+
+  /** What the grid knew of it: shown until its details are there. */
+  readonly #summary: PhotoSummary | null;
+  readonly known = $derived.by(() => this.details ?? this.#summary);
 
   readonly #newestFirst: readonly TextEntry[] = $derived(
     (this.details?.captions ?? [])
@@ -31,8 +35,9 @@ export class OpenPhoto {
     this.#newestFirst.filter((entry) => entry !== this.own && entry !== this.thought),
   );
 
-  constructor(id: number) {
+  constructor(id: number, summary: PhotoSummary | null) {
     this.id = id;
+    this.#summary = summary;
     this.conversation = new Conversation(id);
   }
 
@@ -60,7 +65,7 @@ export class OpenPhoto {
 
   /** A person's stars; the same number again takes them back. */
   async rate(rating: number): Promise<void> {
-    const next = rating === this.details?.rating ? 0 : rating;
+    const next = rating === this.known?.rating ? 0 : rating;
     await this.#mark({ rating: next }, () => api.rate({ ids: [this.id], rating: next }));
   }
 
@@ -73,11 +78,11 @@ export class OpenPhoto {
   /** Shows a mark at once, and takes it back where the engine refuses it. */
   async #mark(change: Partial<PhotoDetails>, keep: () => Promise<unknown>): Promise<void> {
     const before = this.details;
-    if (!before) return;
     this.markError = null;
-    this.details = { ...before, ...change };
+    if (before) this.details = { ...before, ...change };
     try {
       await keep();
+      if (!before) await this.load();
     } catch (error) {
       this.details = before;
       this.markError = reasonOf(error);
@@ -102,10 +107,10 @@ export class Desk {
   current = $state.raw<OpenPhoto | null>(null);
   #talking: readonly OpenPhoto[] = [];
 
-  open(id: number): void {
+  open(id: number, summary: PhotoSummary | null = null): void {
     if (this.current?.id === id) return;
     this.close();
-    this.current = this.#talking.find((photo) => photo.id === id) ?? new OpenPhoto(id);
+    this.current = this.#talking.find((photo) => photo.id === id) ?? new OpenPhoto(id, summary);
     void this.current.load();
   }
 

@@ -19,6 +19,8 @@ export class Seeker {
   likeness = $state.raw<Likeness | null>(null);
   answer = $state.raw<SearchAnswer | null>(null);
   error = $state<string | null>(null);
+  /** True while an answer is awaited: what is shown until then answers something else. */
+  busy = $state(false);
 
   readonly asking = $derived(this.query.trim() !== '' || this.likeness !== null);
   /** Changes whenever something else is asked. */
@@ -58,6 +60,7 @@ export class Seeker {
     this.query = '';
     this.likeness = null;
     this.error = null;
+    this.busy = false;
     if (this.answer) this.#onother();
     this.answer = null;
   }
@@ -65,6 +68,7 @@ export class Seeker {
   async ask(): Promise<void> {
     const turn = ++this.#turn;
     const question = this.likeness?.picture ?? this.query.trim();
+    this.busy = true;
     try {
       const answer = await this.#answer();
       // An answer may come after that of a later question; only the last question's counts.
@@ -75,6 +79,8 @@ export class Seeker {
       this.error = null;
     } catch (error) {
       if (turn === this.#turn) this.error = reasonOf(error);
+    } finally {
+      if (turn === this.#turn) this.busy = false;
     }
   }
 

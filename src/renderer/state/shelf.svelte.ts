@@ -20,13 +20,13 @@ export class Shelf {
   error = $state<string | null>(null);
   /** How many questions have been answered: another number is another wall of photos. */
   opened = $state(0);
+  /** True from a question until its first photos are there. */
+  opening = $state(false);
 
   #question: Question = { filter: {}, sort: 'newest' };
   #stale: boolean[] = [];
   #asked: boolean[] = [];
   #generation = 0;
-  /** True from a question until its first photos are there. */
-  #opening = false;
   readonly #hold: (change: () => void) => void;
 
   /** `hold` makes a change and keeps the chosen photo chosen through it. */
@@ -37,7 +37,7 @@ export class Shelf {
   /** Asks a new question; the photos of the last one are shown until its answer is there. */
   open(question: Question): void {
     this.#question = question;
-    this.#opening = true;
+    this.opening = true;
     this.reload();
   }
 
@@ -50,7 +50,7 @@ export class Shelf {
 
   /** Loads what is not here yet, or stale, of the photos between two indexes. */
   fill(from: number, to: number): void {
-    if (this.#opening) return;
+    if (this.opening) return;
     for (let page = Math.floor(from / blockSize); page * blockSize < to; page++) {
       if (!this.#asked[page] && (!this.pages[page] || this.#stale[page] === true)) void this.#load(page);
     }
@@ -103,7 +103,7 @@ export class Shelf {
       const asked = api.photos({ ...filter, ...order, offset: page * blockSize, limit: blockSize });
       const [{ total, photos }, counted] = await Promise.all([asked, days]);
       if (generation !== this.#generation) return;
-      if (this.#opening) this.#forget();
+      if (this.opening) this.#forget();
       this.#hold(() => {
         this.total = total;
         if (counted) this.days = counted;
@@ -121,7 +121,7 @@ export class Shelf {
   }
 
   #forget(): void {
-    this.#opening = false;
+    this.opening = false;
     this.#stale = [];
     this.#asked = [true];
     this.pages = [];
