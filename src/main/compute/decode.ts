@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { resizePlan } from '../inference/preprocess.ts';
+import { enlarge, resizePlan } from '../inference/preprocess.ts';
 import type { Pixels, Preprocess } from '../inference/model.ts';
 import { imageType, headBytes } from '../lib/image-type.ts';
 
@@ -132,7 +132,10 @@ export async function pixelsFor(picture: Picture, preprocess: Preprocess): Promi
   const plan = resizePlan(picture.width, picture.height, preprocess);
   if (plan.width === picture.width && plan.height === picture.height && !plan.crop && !plan.pad)
     return picture.data;
-  let image = raw(picture).resize(plan.width, plan.height, { fit: 'fill', kernel: plan.kernel });
+  const larger = plan.width > picture.width || plan.height > picture.height;
+  let image = larger
+    ? raw({ ...plan, data: Buffer.from(enlarge(picture.data, picture, plan, preprocess.resample)) })
+    : raw(picture).resize(plan.width, plan.height, { fit: 'fill', kernel: plan.kernel });
   if (plan.crop) image = image.extract(plan.crop);
   if (plan.pad) {
     const [r, g, b] = plan.pad.colour;

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 HERE = Path(__file__).resolve().parents[1]
-PHOTOS = ["wide.png", "tall.png"]
+PHOTOS = ["wide.png", "tall.png", "small.png"]
 # Strings that break tokenizers, control tokens that a person may type among them.
 NASTY = ["", " ", "a dog", "Two children, on a beach...", "don't  STOP\n\tnow", "naïve café Σίσυφος ΟΔΟΣ", "中文 图片：两只狗", "😀 family 👨‍👩‍👧",
          "<|endoftext|> <image> [SEP] </s> <pad>", "1234567890 3.14", "$& \\1 {}", "ﬁne Ａ１ e\u0301"]
