@@ -57,6 +57,24 @@ describe('templates', () => {
   });
 });
 
+describe('where the photo is', () => {
+  const ids = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false, plain: true });
+
+  it('is before everything, or inside the template, which a person cannot move', () => {
+    expect(fitPrompt(manifest, tokenizer, { question: '{image}' }, 8).imageAt).toBe(0);
+    const inside = { ...manifest, imageTemplate: 'Human: <Img>{image}</Img> ' };
+    const { text, ids: found, imageAt } = fitPrompt(inside, tokenizer, { question: '{image}' }, 8);
+    expect(text).toBe('Human: <Img></Img> question: {image} answer:');
+    expect(imageAt).toBe(1 + ids('Human: <Img>').length);
+    expect(found.slice(imageAt)).toEqual(ids('</Img> question: {image} answer:'));
+  });
+
+  it('is between the marks of the manifest', () => {
+    const marked = { ...manifest, promptMarks: { start: [], end: [2] } };
+    expect(fitPrompt(marked, tokenizer, { caption: 'a dog' }, 8).ids).toEqual([...ids('a dog'), 2]);
+  });
+});
+
 describe('the context', () => {
   const turn = (name: string): Turn => ({ question: `is it ${name}?`, answer: `no, not ${name}` });
   const history = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'].map(turn);

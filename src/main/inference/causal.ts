@@ -1,4 +1,4 @@
-/** A decoder-only language model in ONNX, with its keys and values kept between steps. */
+/** A language model's decoder in ONNX, one step after another, with its keys and values kept between steps. */
 import { AppError } from '../../shared/errors.ts';
 import type { Decoder, Step } from './generate.ts';
 import { emptyCache, freeCache, selectRows, takeCache, type KvCache } from './kv-cache.ts';
@@ -21,14 +21,21 @@ export interface CausalSessions {
   gather?: Session;
 }
 
+/** The prompt's tokens, and the image prefix of each row that stands before the token `imageAt`, 0 by default. */
+export interface CausalPrompt {
+  prefixes: readonly Float32Array[];
+  ids: readonly number[];
+  imageAt?: number;
+}
+
 /**
- * A decoder for one prompt after each of several image prefixes, every prefix `imageTokens * width` numbers.
+ * A decoder for one prompt around each of several image prefixes, every prefix `imageTokens * width` numbers.
  * All rows have the same length, so nothing is padded.
  */
 export function causalDecoder(
   sessions: CausalSessions,
   generate: CausalFacts,
-  prompt: { prefixes: readonly Float32Array[]; ids: readonly number[] },
+  prompt: CausalPrompt,
 ): Decoder<KvCache> {
   return {
     async start() {
@@ -38,8 +45,7 @@ export function causalDecoder(
     async next(ids, cache) {
       try {
         const embeds = await embed(sessions.embedTokens, ids, [ids.length, 1]);
-        const dims = [ids.length, 1, generate.width];
-        return await step(sessions.decoder, { values: embeds, dims }, cache);
+        return await step(sessions.decoder, { embeds, dims: [ids.length, 1, generate.width] }, cache);
       } finally {
         freeCache(cache);
       }
@@ -49,10 +55,12 @@ export function causalDecoder(
   };
 }
 
-interface Embeds {
-  values: Float32Array;
-  /** [rows, positions, width] */
-  dims: number[];
+/** What a step adds: token ids for decoders that take them, embeddings for the others. */
+export interface Added {
+  ids?: readonly number[];
+  embeds?: Float32Array;
+  /** [rows, positions], and the width of embeddings */
+  dims: readonly number[];
 }
 
 /** Token embeddings [...dims, width] as flat numbers. */
@@ -66,12 +74,12 @@ async function embed(session: Session, ids: readonly number[], dims: number[]): 
   return readFloats(tensor);
 }
 
-/** Each row: its image prefix, then the prompt's tokens. */
-async function embedPrompt(
+/** Each row: its image prefix among the embeddings of the prompt's tokens. */
+export async function embedPrompt(
   session: Session,
-  generate: CausalFacts,
-  { prefixes, ids }: { prefixes: readonly Float32Array[]; ids: readonly number[] },
-): Promise<Embeds> {
+  generate: Pick<CausalFacts, 'imageTokens' | 'width'>,
+  { prefixes, ids, imageAt = 0 }: CausalPrompt,
+): Promise<Required<Pick<Added, 'embeds' | 'dims'>>> {
   const words = await embed(session, ids, [1, ids.length]);
   const size = generate.imageTokens * generate.width;
   if (words.length !== ids.length * generate.width) {
@@ -81,23 +89,34 @@ async function embedPrompt(
       `Token embeddings have ${width} numbers where model.json says ${generate.width}.`,
     );
   }
-  const values = new Float32Array(prefixes.length * (size + words.length));
+  const embeds = new Float32Array(prefixes.length * (size + words.length));
+  const before = words.subarray(0, imageAt * generate.width);
   prefixes.forEach((prefix, row) => {
     if (prefix.length !== size) {
       throw new AppError('internal', `An image prefix has ${prefix.length} numbers instead of ${size}.`);
     }
-    values.set(prefix, row * (size + words.length));
-    values.set(words, row * (size + words.length) + size);
+    const start = row * (size + words.length);
+    embeds.set(before, start);
+    embeds.set(prefix, start + before.length);
+    embeds.set(words.subarray(before.length), start + before.length + size);
   });
-  return { values, dims: [prefixes.length, generate.imageTokens + ids.length, generate.width] };
+  return { embeds, dims: [prefixes.length, generate.imageTokens + ids.length, generate.width] };
 }
 
-/** One pass over new positions; the new cache is the caller's, the old one stays to be freed. */
-async function step(session: Session, embeds: Embeds, cache: KvCache): Promise<Step<KvCache>> {
-  const [rows = 0, positions = 0] = embeds.dims;
+/**
+ * One pass over new positions; the new cache is the caller's, the old one stays to be freed. What the decoder
+ * reads from the cache and does not give anew, such as keys and values of cross-attention, moves on.
+ */
+export async function step(session: Session, added: Added, cache: KvCache): Promise<Step<KvCache>> {
+  const [rows = 0, positions = 0] = added.dims;
   const length = cache.length + positions;
-  const found = await session.run(feedsFor(session, embeds, cache));
+  const found = await session.run(feedsFor(session, added, cache));
   const next = takeCache(found, rows, length);
+  for (const [name, tensor] of cache.tensors) {
+    if (next.tensors.has(name)) continue;
+    next.tensors.set(name, tensor);
+    cache.tensors.delete(name);
+  }
   try {
     return { logits: lastLogits(found['logits'], rows), cache: next };
   } catch (error) {
@@ -107,12 +126,14 @@ async function step(session: Session, embeds: Embeds, cache: KvCache): Promise<S
 }
 
 /** Only the inputs that the session declares: exports differ in which they have. */
-function feedsFor(session: Session, { values, dims }: Embeds, cache: KvCache): Record<string, Feed | Tensor> {
+function feedsFor(session: Session, added: Added, cache: KvCache): Record<string, Feed | Tensor> {
+  const { embeds = new Float32Array(), ids = [], dims } = added;
   const [rows = 0, positions = 0] = dims;
   const length = cache.length + positions;
   const place = (_: unknown, at: number): number => cache.length + (at % positions);
   const makers: Record<string, (type: string) => Feed> = {
-    inputs_embeds: (type) => floats(values, dims, type),
+    inputs_embeds: (type) => floats(embeds, dims, type),
+    input_ids: (type) => integers(ids, [rows, positions], type),
     attention_mask: (type) => integers(Array<number>(rows * length).fill(1), [rows, length], type),
     position_ids: (type) =>
       integers(Array.from({ length: rows * positions }, place), [rows, positions], type),

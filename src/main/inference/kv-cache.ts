@@ -21,6 +21,11 @@ export interface KvCache {
 const pastPrefix = 'past_key_values';
 const presentPrefix = 'present';
 
+/** Where an output goes in at the next step; names that are no part of a cache stay. */
+export function pastName(output: string): string {
+  return output.replace(presentPrefix, pastPrefix);
+}
+
 /** Whether a decoder's output is part of its cache, and may stay in GPU memory. */
 export function isCache(output: string): boolean {
   return output.startsWith(presentPrefix);
@@ -41,10 +46,7 @@ export function emptyCache(
 /** The cache among a decoder's outputs. */
 export function takeCache(outputs: Readonly<Record<string, Tensor>>, rows: number, length: number): KvCache {
   const present = Object.entries(outputs).filter(([name]) => isCache(name));
-  const tensors = present.map(([name, tensor]): [string, Tensor] => [
-    name.replace(presentPrefix, pastPrefix),
-    tensor,
-  ]);
+  const tensors = present.map(([name, tensor]): [string, Tensor] => [pastName(name), tensor]);
   return { tensors: new Map(tensors), length, rows };
 }
 

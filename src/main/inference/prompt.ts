@@ -18,6 +18,13 @@ export const languageFacts = {
   /** Positions the decoder was made for, image tokens included. */
   context: z.int().positive(),
   bos: z.int(),
+  /** Ids that begin and end the prompt; `bos` and nothing by default. T5 ends what its encoder reads. */
+  promptMarks: z.strictObject({ start: z.array(z.int()), end: z.array(z.int()) }).optional(),
+  /** What stands around the photo, before everything else; by default the photo alone, ahead of the marks. */
+  imageTemplate: z
+    .string()
+    .regex(/\{image\}/)
+    .optional(),
   eos: z.array(z.int()).min(1),
   pad: z.int(),
   captionPrompt: z.string(),
@@ -35,8 +42,10 @@ export type LanguageFacts = z.infer<z.ZodObject<typeof languageFacts>>;
 export interface FittedPrompt {
   /** The rendered text, as it goes to the model beside the picture. */
   text: string;
-  /** Its tokens, with the mark of the beginning. */
+  /** Its tokens, with the marks around it. */
   ids: number[];
+  /** How many of them come before the photo's positions. */
+  imageAt: number;
   /** Whole turns left out, oldest first. */
   droppedTurns: number;
 }
@@ -80,8 +89,7 @@ export function fitPrompt(
   const room = generate.context - generate.imageTokens - maxNewTokens;
   const attempt = (kept: number): FittedPrompt => {
     const text = render(generate, prompt, history.slice(history.length - kept));
-    const ids = [generate.bos, ...tokenizer.encode(text, { addSpecialTokens: false, plain: true })];
-    return { text, ids, droppedTurns: history.length - kept };
+    return { ...encode(generate, tokenizer, text), droppedTurns: history.length - kept };
   };
   let fitted = attempt(0);
   if (fitted.ids.length > room) throw tooLong(prompt, fitted, room, tokenizer);
@@ -91,6 +99,25 @@ export function fitPrompt(
     fitted = longer;
   }
   return fitted;
+}
+
+/** The text's tokens between the prompt's marks, and where among them the photo is. */
+function encode(
+  generate: LanguageFacts,
+  tokenizer: Tokenizer,
+  text: string,
+): Omit<FittedPrompt, 'droppedTurns'> {
+  const { start, end } = generate.promptMarks ?? { start: [generate.bos], end: [] };
+  const idsOf = (part: string): number[] => tokenizer.encode(part, { addSpecialTokens: false, plain: true });
+  if (generate.imageTemplate === undefined)
+    return { text, ids: [...start, ...idsOf(text), ...end], imageAt: 0 };
+  const [before = '', after = ''] = generate.imageTemplate.split('{image}');
+  const head = [...start, ...(before === '' ? [] : idsOf(before))];
+  return {
+    text: before + after + text,
+    ids: [...head, ...idsOf(after + text), ...end],
+    imageAt: head.length,
+  };
 }
 
 function tooLong(prompt: Prompt, fitted: FittedPrompt, room: number, tokenizer: Tokenizer): AppError {

@@ -1,0 +1,56 @@
+/** A decoder with cross-attention: what it attends to is computed once, its own keys and values step by step. */
+import { step } from './causal.ts';
+import type { Decoder } from './generate.ts';
+import { emptyCache, freeCache, pastName, selectRows, type KvCache } from './kv-cache.ts';
+import type { Session, Tensor } from './session.ts';
+
+export interface EncoderDecoderSessions {
+  /**
+   * Takes `input_ids` and, as in Optimum, `past_key_values.N.decoder.key` and `.value`; what it attends to it
+   * takes as `past_key_values.N.encoder.key` and `.value`, or under any name of its own, and does not give again.
+   */
+  decoder: Session;
+  /** Where the decoder keeps its cache in GPU memory. */
+  gather?: Session;
+}
+
+export interface EncoderDecoderPrompt {
+  rows: number;
+  /** The decoder's first ids, the same for every row. */
+  ids: readonly number[];
+  /**
+   * What the decoder attends to, each [rows, ...]: `present.N.encoder.key` becomes `past_key_values.N.encoder.key`,
+   * other names stay.
+   */
+  encode: () => Promise<Record<string, Tensor>>;
+}
+
+/** A decoder for the same first ids after each of several things to attend to. */
+export function encoderDecoder(
+  { decoder, gather }: EncoderDecoderSessions,
+  shape: { heads: number; headDim: number },
+  { rows, ids, encode }: EncoderDecoderPrompt,
+): Decoder<KvCache> {
+  return {
+    async start() {
+      const cache = emptyCache(decoder, rows, shape);
+      for (const [name, tensor] of Object.entries(await encode())) cache.tensors.set(pastName(name), tensor);
+      const all = Array.from({ length: rows }, () => ids).flat();
+      return stepFrom(cache, { ids: all, dims: [rows, ids.length] });
+    },
+    next: (ids, cache) => stepFrom(cache, { ids, dims: [ids.length, 1] }),
+    select: (cache, chosen) => selectRows(cache, chosen, gather),
+    free: freeCache,
+  };
+
+  async function stepFrom(
+    cache: KvCache,
+    added: { ids: readonly number[]; dims: number[] },
+  ): ReturnType<Decoder<KvCache>['start']> {
+    try {
+      return await step(decoder, added, cache);
+    } finally {
+      freeCache(cache);
+    }
+  }
+}
