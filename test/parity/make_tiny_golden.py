@@ -23,6 +23,7 @@ SIZE, PATCHES, WIDTH, LAYERS, HEADS, KV_HEADS, DIMENSION = 32, 4, 32, 2, 4, 2, 1
 MEAN, STD = [120.0, 110.0, 100.0], [60.0, 64.0, 70.0]
 CORPUS = ["a photo of a dog in the snow", "two children on a beach", "what colour is the dog?", "question: who is it? answer: a man", "the sun sets over the sea"] * 4
 TEXTS = ["a dog", "two children on a beach at night, and a dog", "", "[SEP] a [CLS]", "中文 dog"]
+SCORED = ["dog", "dog in the snow", "photo of a dog in the snow", "two children on a beach at night", "<eos> <image>", "中文 😀", "dog"]
 QUESTION, HISTORY = "what colour is the dog?", [{"question": "who is it?", "answer": "a man"}]
 
 
@@ -135,6 +136,25 @@ def generate(llama, prefix, ids, **settings):
 
 
 @torch.no_grad()
+def log_probability(llama, prefix, prompt, text):
+    """By the loss of transformers: the mean over the text's tokens, since photo and prompt are no labels."""
+    embeds = llama.model.embed_tokens(torch.tensor([[*prompt, *text]]))
+    embeds = embeds if prefix is None else torch.cat([prefix[None], embeds], 1)
+    labels = torch.tensor([[-100] * (embeds.shape[1] - len(text)) + text])
+    return round(-llama(inputs_embeds=embeds, labels=labels).loss.item() * len(text), 6)
+
+
+def scores(llama, prefixes, subwords, prompts):
+    """log p of each text after each prompt, for each photo and at last without any: by itself, and with its end."""
+    subwords.encode_special_tokens = True
+    ids = lambda t: subwords.encode(t, add_special_tokens=False).ids
+    tokens = {name: [ids(f"{prompt} {t}")[len(ids(prompt)):] for t in SCORED] for name, prompt in prompts.items()}
+    found = lambda prefix: {name + end: [log_probability(llama, prefix, [1, *ids(prompts[name])], text + ([2] if end else [])) for text in texts]
+                            for name, texts in tokens.items() for end in ("", "End")}
+    return {"texts": SCORED, "tokens": {name: [len(t) for t in texts] for name, texts in tokens.items()}, "photos": [found(p) for p in prefixes], "prior": found(None)}
+
+
+@torch.no_grad()
 def golden(vision, text, llama, pieces, subwords):
     rounded = lambda tensor: [round(v, 6) for v in tensor.flatten().tolist()]
     plain = lambda t: [1, *subwords.encode(t, add_special_tokens=False).ids]
@@ -148,7 +168,8 @@ def golden(vision, text, llama, pieces, subwords):
         texts.append({"text": t, "ids": ids[0].tolist(), "embedding": rounded(F.normalize(text(ids, torch.ones_like(ids)), dim=-1))})
     photos = [{"embedding": rounded(F.normalize(e, dim=-1)), "prefix": rounded(p), "caption": generate(llama, p, plain("a")), "prompted": generate(llama, p, plain("two children")),
                "answer": generate(llama, p, plain(asked)), "beams": generate(llama, p, plain("a"), num_beams=3)} for e, p in zip(embeddings, prefixes)]
-    return {"texts": texts, "photos": photos, "asked": asked, "question": QUESTION, "history": HISTORY}
+    scored = scores(llama, prefixes, subwords, {"caption": "a", "answer": asked})
+    return {"texts": texts, "photos": photos, "scored": scored, "asked": asked, "question": QUESTION, "history": HISTORY}
 
 
 def main(folder, seed):

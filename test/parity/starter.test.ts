@@ -139,6 +139,22 @@ describe('captions and answers', () => {
     expect(golden.photos.filter(({ captionWhole }) => captionWhole).length).toBeGreaterThan(4);
   });
 
+  it('have the likelihood with which they were written, and a lower one for another photo', async () => {
+    const own = await Promise.all(
+      golden.photos.map(async (_, at) => {
+        const { text, tokens, confidence } = await model.generate(prefixOf(at), {});
+        const other = (at + 1) % golden.photos.length;
+        const [here, there] = await Promise.all(
+          [at, other].map((photo) => model.score(prefixOf(photo), [text], { end: true })),
+        );
+        const expected = (tokens.length + 1) * Math.log(confidence);
+        expect(here?.[0]?.logProbability).toBeCloseTo(expected, 3);
+        return (here?.[0]?.logProbability ?? NaN) > (there?.[0]?.logProbability ?? NaN);
+      }),
+    );
+    expect(own).not.toContain(false);
+  });
+
   it('are others without the picture', async () => {
     const empty = golden.photos.map((_, at) => prefixOf(at).map(() => 0));
     const captions = await model.generateBatch(empty, {});

@@ -1,7 +1,7 @@
 /** The families on a tiny random model of real architectures, against what its PyTorch original gave. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Prompt } from '../../src/main/inference/model.ts';
+import type { Prompt, Scored, ScoreOptions } from '../../src/main/inference/model.ts';
 import {
   copyTiny,
   editManifest,
@@ -12,6 +12,7 @@ import {
 } from '../unit/inference-helpers.ts';
 
 const numbers = z.array(z.number());
+const scored = z.object({ caption: numbers, captionEnd: numbers, answer: numbers, answerEnd: numbers });
 const golden = await readGolden(
   'tiny.json',
   z.object({
@@ -26,6 +27,12 @@ const golden = await readGolden(
         beams: numbers,
       }),
     ),
+    scored: z.object({
+      texts: z.array(z.string()),
+      tokens: z.object({ caption: numbers, answer: numbers }),
+      photos: z.array(scored),
+      prior: scored,
+    }),
     asked: z.string(),
     question: z.string(),
     history: z.array(z.object({ question: z.string(), answer: z.string() })),
@@ -181,3 +188,73 @@ describe('generated text', () => {
     await expect(model.generate(new Float32Array(7), {})).rejects.toThrow(/7 numbers instead of 128/);
   });
 });
+
+describe('log p(text | image)', () => {
+  const { texts, tokens, photos: expected, prior } = golden.scored;
+  /** Of sums of up to eighteen logarithms in float32, down to -150. */
+  const near = 1e-4;
+  const score = async (at: number, options: ScoreOptions, of: readonly string[] = texts): Promise<Scored[]> =>
+    model.score(prefixOf(at), of, options);
+  const sums = (rows: Scored[]): number[] => rows.map(({ logProbability }) => logProbability);
+
+  it.each([0, 1, 2])("is the negative of transformers' loss for photo %i, and so is the prior", async (at) => {
+    const caption = await score(at, { prior: true });
+    expect(largestDifference(sums(caption), expected[at]?.caption ?? [])).toBeLessThan(near);
+    expect(caption.map((row) => row.tokens)).toEqual(tokens.caption);
+    const unseen = caption.map((row) => row.prior ?? NaN);
+    expect(largestDifference(unseen, prior.caption)).toBeLessThan(near);
+    const answer = await score(at, { prompt: asked, prior: true });
+    expect(largestDifference(sums(answer), expected[at]?.answer ?? [])).toBeLessThan(near);
+    expect(largestDifference(answer.map((row) => row.prior ?? NaN), prior.answer)).toBeLessThan(near);
+  });
+
+  it('counts the end where it is asked to', async () => {
+    const caption = await score(0, { end: true, prior: true });
+    expect(largestDifference(sums(caption), expected[0]?.captionEnd ?? [])).toBeLessThan(near);
+    expect(largestDifference(caption.map((row) => row.prior ?? NaN), prior.captionEnd)).toBeLessThan(near);
+    const answer = await score(0, { prompt: asked, end: true });
+    expect(largestDifference(sums(answer), expected[0]?.answerEnd ?? [])).toBeLessThan(near);
+  });
+
+  it('is the same alone, in any order, and among many more than are run at once', async () => {
+    const alone = await Promise.all(texts.map((text) => score(1, {}, [text])));
+    expect(largestDifference(sums(alone.flat()), expected[1]?.caption ?? [])).toBeLessThan(near);
+    const turned = await score(1, {}, texts.toReversed());
+    expect(largestDifference(sums(turned), (expected[1]?.caption ?? []).toReversed())).toBeLessThan(near);
+    const words = 'abcdefghij'.split('').flatMap((a) => 'vwxyz'.split('').map((b) => `${a} dog ${b}${a} in`));
+    const many = await score(1, {}, [...words, ...texts]);
+    expect(largestDifference(sums(many.slice(50)), expected[1]?.caption ?? [])).toBeLessThan(near);
+    const some = await score(1, {}, words.slice(40));
+    expect(largestDifference(sums(many.slice(40, 50)), sums(some))).toBeLessThan(near);
+  });
+
+  it.each<[string, (at: number) => Promise<Scored[]>]>([
+    ['another picture', (at) => score((at + 1) % 3, {})],
+    ['no picture', (at) => model.score(prefixOf(at).map(() => 0), texts, {})],
+    ['the parts of the picture in another order', (at) => model.score(prefixOf(at).toReversed(), texts, {})],
+    ['another prompt', (at) => score(at, { prompt: asked })],
+    ['each text moved on by a word', (at) => score(at, { prompt: { caption: 'a photo' } })],
+    ['the end counted', (at) => score(at, { end: true })],
+    ['texts filled up to one length', (at) => score(at, {}, filledUp(texts))],
+  ])('misses by far with %s', async (_, wrong) => {
+    for (const at of [0, 1, 2]) {
+      const found = sums(await wrong(at));
+      const off = found.map((x, i) => Math.abs(x - (expected[at]?.caption[i] ?? NaN)));
+      expect(off.sort((a, b) => a - b)[Math.floor(off.length / 2)]).toBeGreaterThan(100 * near);
+    }
+  });
+
+  it('is 0 for a text of nothing, and says which text is too long', async () => {
+    expect(await score(0, {}, ['', 'dog'])).toMatchObject([{ logProbability: 0, tokens: 0 }, { tokens: 1 }]);
+    expect(await score(0, {}, [])).toEqual([]);
+    const long = score(0, {}, ['dog', 'snow '.repeat(80)]);
+    await expect(long).rejects.toMatchObject({ code: 'bad-request' });
+    await expect(long).rejects.toThrow(/"snow snow .*has \d+ tokens and \d+ fit/);
+  });
+});
+
+/** As rows of one tensor would be whose padding was not masked. */
+function filledUp(texts: readonly string[]): string[] {
+  const longest = Math.max(...texts.map((text) => text.length));
+  return texts.map((text) => text + '!'.repeat(longest - text.length));
+}

@@ -60,8 +60,8 @@ export function toyDecoder(
     start: () => run(prompts.map((prompt) => [...prompt])),
     next: (ids, cache) => run(consume(cache).map((row, at) => [...row, ids[at] ?? -1])),
     select: (cache, rows) => {
-      const old = consume(cache);
-      return Promise.resolve(make(rows.map((row) => old[row] ?? [])));
+      if (!cache.live) throw new Error('A consumed cache was copied.');
+      return Promise.resolve(make(rows.map((row) => cache.rows[row] ?? [])));
     },
     free: (cache) => {
       cache.live = false;

@@ -1,6 +1,6 @@
 /** Beam search as `transformers` does it with `early_stopping=True`. */
 import { throwIfAborted } from '../../shared/errors.ts';
-import type { Decoder, Decoding, Sequence } from './generate.ts';
+import { pick, type Decoder, type Decoding, type Sequence } from './generate.ts';
 import { applyRules, logSoftmax } from './sampling.ts';
 
 export interface BeamDecoding extends Decoding {
@@ -32,9 +32,7 @@ export async function beamSearch<Cache>(decoder: Decoder<Cache>, decoding: BeamD
       running = candidates.filter((beam) => !beam.ended).slice(0, decoding.beams);
       if (running.length === 0 || finished.length >= decoding.beams) break;
       const parents = running.map((beam) => beam.parent);
-      if (parents.length !== logits.length || parents.some((parent, at) => parent !== at)) {
-        cache = await decoder.select(cache, parents);
-      }
+      cache = await pick(decoder, cache, parents, logits.length);
       const ids = running.map((beam) => beam.tokens.at(-1) ?? 0);
       ({ logits, cache } = await decoder.next(ids, cache));
     }

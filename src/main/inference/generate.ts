@@ -17,7 +17,7 @@ export interface Decoder<Cache> {
   start(): Promise<Step<Cache>>;
   /** Adds one token to each row; consumes the cache, also when it throws. */
   next(ids: readonly number[], cache: Cache): Promise<Step<Cache>>;
-  /** The cache of these rows, which may repeat or be left out; consumes the cache. */
+  /** A copy of the cache with these rows, which may repeat or be left out; the old one stays the caller's. */
   select(cache: Cache, rows: readonly number[]): Promise<Cache>;
   /** Gives the memory back; harmless for a cache that was consumed. */
   free(cache: Cache): void;
@@ -63,10 +63,25 @@ export async function decodeRows<Cache>(decoder: Decoder<Cache>, decoding: Decod
       const places = [...going.keys()].filter((at) => going[at]);
       alive = alive.filter((_, at) => going[at]);
       if (alive.length === 0) return rows.map((row) => row.sequence);
-      if (places.length < going.length) cache = await decoder.select(cache, places);
+      cache = await pick(decoder, cache, places, going.length);
       const ids = alive.map((row) => row.sequence.tokens.at(-1) ?? 0);
       ({ logits, cache } = await decoder.next(ids, cache));
     }
+  } finally {
+    decoder.free(cache);
+  }
+}
+
+/** The cache of these of its `count` rows in place of the old one, which is given back. */
+export async function pick<Cache>(
+  decoder: Decoder<Cache>,
+  cache: Cache,
+  rows: readonly number[],
+  count: number,
+): Promise<Cache> {
+  if (rows.length === count && rows.every((row, at) => row === at)) return cache;
+  try {
+    return await decoder.select(cache, rows);
   } finally {
     decoder.free(cache);
   }

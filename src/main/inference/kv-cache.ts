@@ -50,21 +50,22 @@ export function takeCache(outputs: Readonly<Record<string, Tensor>>, rows: numbe
   return { tensors: new Map(tensors), length, rows };
 }
 
-/** The cache of these rows, which may repeat; consumes the old one. `gather` is for one in GPU memory. */
+/** A copy with these rows, which may repeat; the old one stays. `gather` is for one in GPU memory. */
 export async function selectRows(
   cache: KvCache,
   rows: readonly number[],
   gather?: Session,
 ): Promise<KvCache> {
-  const tensors = new Map<string, Feed | Tensor>();
+  const copy: KvCache = { tensors: new Map(), length: cache.length, rows: rows.length };
   try {
     for (const [name, tensor] of cache.tensors) {
-      tensors.set(name, gather ? await copyOnDevice(gather, tensor, rows) : copyRows(tensor, rows));
+      copy.tensors.set(name, gather ? await copyOnDevice(gather, tensor, rows) : copyRows(tensor, rows));
     }
-  } finally {
-    freeCache(cache);
+    return copy;
+  } catch (error) {
+    freeCache(copy);
+    throw error;
   }
-  return { tensors, length: cache.length, rows: rows.length };
 }
 
 /** Gives the memory back; harmless for a cache that was consumed. */

@@ -111,7 +111,10 @@ export interface Scored {
   /** log p(text | image, prompt) */
   logProbability: number;
   tokens: number;
-  /** log p(text | prompt), where it was asked for: what a text has without any photo. */
+  /**
+   * log p(text | prompt), where it was asked for: of the language model over the prompt alone, no photo before it.
+   * Absent where a family has no such thing, since its words always attend to a photo.
+   */
   prior?: number;
 }
 
@@ -120,6 +123,8 @@ export interface ScoreOptions {
   prompt?: Prompt;
   /** Also computes the prior. */
   prior?: boolean;
+  /** Counts the end as a text's last token: how likely the text is with nothing after it. */
+  end?: boolean;
   signal?: AbortSignal;
 }
 

@@ -1,6 +1,7 @@
 /** Captions and answers from any family's decoder: prompt, search, streaming, and the text of the new tokens. */
 import { beamSearch, type BeamDecoding } from './beam.ts';
 import { confidence, decodeRows, type Decoder, type Sequence } from './generate.ts';
+import { scoreTexts } from './likelihood.ts';
 import type { GenerateOptions, Generated, Model, Prompt } from './model.ts';
 import { fitPrompt, type FittedPrompt, type LanguageFacts } from './prompt.ts';
 import type { Rules } from './sampling.ts';
@@ -15,11 +16,13 @@ export interface Language<Cache> {
   continues: boolean;
   /** A decoder with one row for each photo's prefix, all with the same prompt. */
   decoder(prefixes: readonly Float32Array[], fitted: FittedPrompt, prompt: Prompt): Decoder<Cache>;
+  /** The same over the prompt alone, for the prior; missing where every word attends to a photo. */
+  blind?(fitted: FittedPrompt): Decoder<Cache>;
 }
 
-export type Writer = Required<Pick<Model, 'generate' | 'generateBatch'>>;
+export type Writer = Required<Pick<Model, 'generate' | 'generateBatch' | 'score'>>;
 
-/** The two writing members of a model. */
+/** The members of a model that write, and judge what is written. */
 export function writerOf<Cache>(language: Language<Cache>): Writer {
   return {
     async generate(prefix, prompt, options = {}) {
@@ -34,6 +37,7 @@ export function writerOf<Cache>(language: Language<Cache>): Writer {
       for (const prefix of prefixes) texts.push(...(await write(language, [prefix], prompt, quiet)));
       return texts;
     },
+    score: (prefix, texts, options = {}) => scoreTexts(language, prefix, texts, options),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Model } from '../model.ts';
 import { closeParts, onnxFile, openParts, openTokenizer, readRows, type Opening } from '../parts.ts';
 import { languageFacts } from '../prompt.ts';
 import type { VisionReader } from '../vision.ts';
-import { writerOf } from '../writer.ts';
+import { writerOf, type Writer } from '../writer.ts';
 
 export const vlmSchema = z.strictObject({
   ...languageFacts,
@@ -37,7 +37,7 @@ export function prefixReader(facts: VlmManifest): VisionReader {
   };
 }
 
-export type Generator = Required<Pick<Model, 'generate' | 'generateBatch' | 'close'>>;
+export type Generator = Required<Pick<Model, keyof Writer | 'close'>>;
 
 /** Opens the language side. Throws AppError('model'), with nothing left open. */
 export async function openGenerator(opening: Opening, facts: VlmManifest): Promise<Generator> {
@@ -47,11 +47,13 @@ export async function openGenerator(opening: Opening, facts: VlmManifest): Promi
   const sessions = opened.decoder.keepsOnDevice
     ? { ...opened, gather: await openGather(opened.decoder, opening.options) }
     : opened;
+  const withoutPhoto = { ...facts, imageTokens: 0 };
   const writer = writerOf({
     facts,
     tokenizer,
     continues: true,
     decoder: (prefixes, { ids }) => causalDecoder(sessions, facts, { prefixes, ids }),
+    blind: ({ ids }) => causalDecoder(sessions, withoutPhoto, { prefixes: [new Float32Array()], ids }),
   });
   return { ...writer, close: () => closeParts(sessions) };
 }
