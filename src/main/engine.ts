@@ -1,19 +1,9 @@
 /** The composition root: the whole application as one plain object that any host can hold. */
-import os from 'node:os';
-import type { Engine, LibraryStatus } from '../shared/contract.ts';
+import path from 'node:path';
+import type { Args, Engine, Job, LibraryStatus } from '../shared/contract.ts';
 import { AppError } from '../shared/errors.ts';
-import {
-  generateStreams,
-  indexStreams,
-  searchStreams,
-  type GenerateLane,
-  type IndexLane,
-  type LaneConfig,
-  type ProbeLane,
-  type SearchLane,
-} from './compute/messages.ts';
+import { Lanes } from './compute/lanes.ts';
 import type { Fork } from './compute/ports.ts';
-import { superviseLane, type Lane } from './compute/supervisor.ts';
 import { places } from './lib/places.ts';
 import { counts } from './store/browse.ts';
 import { libraryExists, openLibrary, type ReadDb, type WriteDb } from './store/database.ts';
@@ -28,10 +18,11 @@ import { exportCaptions, requireFolder, type ExportProgress } from './services/e
 import { runIndex } from './index-job.ts';
 import { Jobs } from './services/jobs.ts';
 import { addFolder, addFolders, listRoots } from './services/library.ts';
-import { chooseModel } from './services/models.ts';
+import { copyModel, deleteModel, licenceText, planCopy, tidyModels } from './services/model-folders.ts';
+import { Models } from './services/models.ts';
 import { listFolder } from './services/home-folders.ts';
 import { Pictures } from './services/pictures.ts';
-import { search, similar } from './services/search.ts';
+import { search, similar, type SearchDeps } from './services/search.ts';
 
 export type { Child, Fork } from './compute/ports.ts';
 export { childEnv } from './compute/ports.ts';
@@ -41,74 +32,103 @@ export interface EngineOptions {
   library: string;
   /** `write` takes the writer's lock; `read` opens what is there, or an empty library in memory. */
   access: 'write' | 'read';
+  /** Models that came with Iris; those a person adds are in the library. */
   modelsDir?: string;
   /** Who holds the library, for the message to others. */
   holder?: string;
   /** Execution provider for all lanes. */
   provider?: string;
-  /** Memory at which a compute process ends itself. */
+  /** Memory at which a compute process ends itself, beside what its model says it needs. */
   maxRssMb?: number;
+  /** After so long without a call the process of a model that does nothing ends. */
+  idleMs?: number;
   computeEntry?: string;
   /** How compute processes are started; Node's own fork without it. */
   fork?: Fork;
 }
 
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const {
-    library,
-    modelsDir = places.models,
-    provider = 'cpu',
-    computeEntry = places.computeEntry,
-  } = options;
-  const { model, notice } = await chooseModel(modelsDir);
+  const { library, modelsDir = places.models, provider = 'cpu' } = options;
+  const addedDir = path.join(library, 'models');
   const { db, writer } = open(options);
-  const version = model?.info.version ?? null;
-  const cores = os.availableParallelism();
-
-  function lane<T extends object>(
-    name: LaneConfig['lane'],
-    streams: readonly string[],
-    threads: number,
-    by = provider,
-  ): Lane<T> {
-    const config: LaneConfig = {
-      lane: name,
-      library,
-      modelDir: model?.dir ?? null,
-      provider: by,
-      threads,
-      maxRssMb: options.maxRssMb ?? 4000,
-    };
-    return superviseLane<T>(computeEntry, config, streams, options.fork);
-  }
-  const index = lane<IndexLane>('index', indexStreams, cores);
-  const searching = lane<SearchLane>('search', searchStreams, 1);
-  const generate = lane<GenerateLane>('generate', generateStreams, cores);
-
-  const jobs = new Jobs();
-  const changed = (count: number): void => jobs.publish({ type: 'photos', count });
   const writes = (): WriteDb => {
     if (writer) return writer;
     throw new AppError('busy', 'This library is open for reading only, because another Iris holds it.');
   };
-  const modelVersion = (): string => {
-    if (version !== null) return version;
-    throw new AppError('model', notice ?? 'There is no model.');
+  const jobs = new Jobs();
+  const changed = (count: number): void => jobs.publish({ type: 'photos', count });
+  const onChange = (): void => jobs.publish({ type: 'models' });
+  if (writer) await tidyModels(addedDir);
+  const models = new Models({ db, shipped: modelsDir, added: addedDir, onChange });
+  await models.look(false);
+  if (writer) models.settle(writer);
+  const lanes = new Lanes({
+    entry: options.computeEntry ?? places.computeEntry,
+    library,
+    provider,
+    maxRssMb: options.maxRssMb ?? 4000,
+    fork: options.fork,
+    inUse: (dir) => models.inUse(dir),
+    ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
+  });
+  const searchModel = (): ReturnType<Models['serving']>['model'] => models.serving('search').model;
+  const decoding = (): ReturnType<Lanes['index']> => lanes.index(searchModel());
+  const ask = new Ask({
+    db,
+    writer,
+    index: decoding,
+    generate: (model) => lanes.generate(model),
+    model: (ability, id) => models.toWrite(ability, id),
+  });
+  const pictures = new Pictures(db, decoding);
+  const finding = async (): Promise<SearchDeps> => {
+    const model = await models.use('search');
+    return {
+      db,
+      searching: lanes.search(model),
+      index: lanes.index(model),
+      model: model?.version ?? null,
+    };
   };
-  const ask = new Ask({ db, writer, generate, index, model: modelVersion });
+  const rebuild = async (): Promise<void> => {
+    const { searching } = await finding();
+    await (await searching.get()).refresh({ rebuild: true });
+  };
 
-  const finding = { db, searching, index, model: version };
-  const pictures = new Pictures(db, index);
+  async function index(args: Args<'index'>): Promise<Job> {
+    const { folders: chosen, samples = false, captions = true, retry = false, accept = false } = args;
+    const db = writes();
+    const named = samples ? [places.samples] : chosen;
+    const targets = named ? await addFolders(db, named) : roots(db).map((root) => ({ root, start: '' }));
+    const model = await models.toIndex();
+    const writing = await models.use('caption');
+    const onIndexed = async (): Promise<void> => {
+      if (models.settle(db)) await rebuild();
+    };
+    const how = { captions, retry, accept, onPresence: rebuild, onIndexed };
+    const job = { db, lanes, model, writer: writing, targets, ...how };
+    return jobs.start((progress, signal) => runIndex(job, progress, signal));
+  }
+
+  /** A job that runs goes on with the new model; else one starts where photos wait for it. */
+  async function useModel({ role, id }: Args<'useModel'>): Promise<Job | null> {
+    await models.choose(writes(), role, id);
+    if (role !== 'search') return null;
+    const running = jobs.list().some(({ kind, phase }) => kind === 'index' && phase !== 'finished');
+    if (running) await jobs.stop('index');
+    if (!models.switching) await rebuild();
+    return models.switching || running ? await index({ captions: running }) : null;
+  }
 
   return {
     status: () =>
       Promise.resolve<LibraryStatus>({
         library,
-        ...counts(db, version),
+        ...counts(db, searchModel()?.version ?? null),
         roots: listRoots(db),
-        model: model && { id: model.info.id, name: model.info.name },
+        ...models.now(),
         writable: writer !== null,
-        notice,
+        notice: models.notice,
       }),
     async addFolder({ path }) {
       const { root } = await addFolder(writes(), path);
@@ -118,31 +138,25 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     async removeFolder({ id }) {
       removeRoot(writes(), id);
-      await (await searching.get()).refresh({ rebuild: true });
+      await rebuild();
     },
-    index: async ({ folders: chosen, samples = false, captions = true, retry = false, accept = false }) => {
-      const db = writes();
-      const named = samples ? [places.samples] : chosen;
-      const targets = named ? await addFolders(db, named) : roots(db).map((root) => ({ root, start: '' }));
-      const job = { db, index, generate, search: searching, model, captions, retry, accept, targets };
-      return jobs.start((progress, signal) => runIndex(job, progress, signal));
-    },
+    index,
     jobs: () => Promise.resolve(jobs.list()),
     cancel: async ({ job }) => jobs.cancel(job),
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
     ...catalog(db, writes, changed),
-    search: (args) => search(finding, args),
-    similar: (args) => similar(finding, args),
+    search: async (args) => await search(await finding(), args),
+    similar: async (args) => await similar(await finding(), args),
     listFolder: ({ path }) => listFolder(path),
-    caption: ({ photo, prompt }, signal) => ask.caption(photo, prompt, signal),
+    caption: (args, signal) => ask.caption(args, signal),
     async writeCaption({ id, text }) {
       const entry = writeCaption(writes(), id, text);
       changed(1);
       return entry;
     },
-    ask: ({ photo, question }, signal) => ask.ask(photo, question, signal),
-    chat: ({ photo, ...asking }, signal) => ask.chat(photo, asking, signal),
+    ask: (args, signal) => ask.ask(args, signal),
+    chat: (args, signal) => ask.chat(args, signal),
     clearChat: async ({ id }) => clearMessages(writes(), id),
     async export({ dryRun, ...request }, signal) {
       if (dryRun) return await exportCaptions({ db, writer: null }, request, unheard, signal);
@@ -154,22 +168,50 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         signal,
       );
     },
-    models: () => chooseModel(modelsDir).then(({ all }) => all),
-    doctor: async () =>
-      examine({
+    models: ({ verify = false }) => models.list(verify),
+    async addModel({ folder }, signal) {
+      writes();
+      const taken = new Set(
+        (await models.list(false)).flatMap(({ id, state }) => (state === 'missing' ? [] : id)),
+      );
+      const copy = await planCopy(folder, addedDir, taken);
+      await jobs.attend('model', (progress, stop) => copyModel(copy, progress, stop), signal);
+      await models.look(false);
+      onChange();
+      return models.info(models.find(copy.manifest.id));
+    },
+    async removeModel({ id }) {
+      const db = writes();
+      const model = models.removable(id);
+      if (lanes.busy(model.dir))
+        throw new AppError('busy', `${model.name} is answering. Wait for it, or stop it.`);
+      await lanes.leave(model.dir);
+      await deleteModel(model.dir);
+      await models.forget(db, model);
+      onChange();
+    },
+    useModel,
+    async licence({ id }) {
+      const { dir, manifest } = models.find(id);
+      return { text: await licenceText(dir, manifest) };
+    },
+    doctor: async () => {
+      const model = await models.use('search');
+      return await examine({
         db,
         library,
         provider,
-        modelVersion: version,
-        models: (await chooseModel(modelsDir)).all,
-        probe: (name) => lane<ProbeLane>('probe', [], cores, name),
-      }),
+        modelVersion: model?.version ?? null,
+        models: await models.list(true),
+        probe: (name) => lanes.probe(model, name),
+      });
+    },
     events: (_, signal) => jobs.events(signal),
     picture: (photoId) => pictures.get(photoId),
     thumbnail: (photoId) => Promise.resolve(thumbnail(db, photoId)),
     async close() {
       await jobs.close();
-      await Promise.all([index.close(), searching.close(), generate.close()]);
+      await lanes.close();
       db.close();
     },
   };

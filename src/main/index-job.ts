@@ -1,7 +1,6 @@
 /** The indexing job: scan, then everything searchable, then captions; its report is what the CLI prints. */
 import type { FileReason, IndexReport } from '../shared/contract.ts';
-import type { GenerateLane, IndexLane, SearchLane } from './compute/messages.ts';
-import type { Lane } from './compute/supervisor.ts';
+import type { Lanes } from './compute/lanes.ts';
 import { pathFields } from './lib/paths.ts';
 import type { WriteDb } from './store/database.ts';
 import { countPhotoFiles, problems } from './store/files.ts';
@@ -11,37 +10,43 @@ import { captionPending } from './services/captions.ts';
 import { indexPending, type IndexOutcome } from './services/indexer.ts';
 import type { Progress } from './services/jobs.ts';
 import { checkOnline, scan, type ScanResult, type Target } from './services/library.ts';
-import type { ChosenModel } from './services/models.ts';
+import type { Usable } from './services/models.ts';
 
 export interface IndexJob {
   db: WriteDb;
-  index: Lane<IndexLane>;
-  generate: Lane<GenerateLane>;
-  search: Lane<SearchLane>;
-  model: ChosenModel | null;
+  lanes: Lanes;
+  /** The model that looks at photos, and the one that writes captions; null where there is none. */
+  model: Usable | null;
+  writer: Usable | null;
   captions: boolean;
   /** Reads what failed before once more. */
   retry: boolean;
   /** Missing files were deleted on purpose. */
   accept: boolean;
   targets: Target[];
+  /** Photos went or came back. */
+  onPresence: () => Promise<void>;
+  /** What could be read has been looked at. */
+  onIndexed: () => Promise<void>;
 }
 
 export async function runIndex(job: IndexJob, progress: Progress, signal: AbortSignal): Promise<IndexReport> {
   const started = performance.now();
-  const { db, model } = job;
+  const { db, lanes, model, writer } = job;
   const scanned = await scanAll(job, progress, signal);
   const rootIds = [...new Set(job.targets.map(({ root }) => root.id))];
   if (job.retry) retryFailed(db, rootIds);
-  const deps = { db, lane: job.index, model: model?.info.version ?? null };
+  const version = model?.version ?? null;
+  const deps = { db, lane: lanes.index(model), model: version, captions: writer?.version === version };
   const phase = {
     total: (count: number): void => progress.phase('index', count),
     done: (count: number): void => progress.done(count),
     pass: () => progress.pass(),
   };
   const indexed = await indexPending(deps, rootIds, phase, signal);
-  if (scanned.some((result) => result.presenceChanged))
-    await (await job.search.get()).refresh({ rebuild: true });
+  if (scanned.some((result) => result.presenceChanged)) await job.onPresence();
+  await progress.pass();
+  await job.onIndexed();
   await writeCaptions(job, progress, signal);
   return report(job, rootIds, scanned, indexed, (performance.now() - started) / 1000);
 }
@@ -71,12 +76,13 @@ async function scanAll(job: IndexJob, progress: Progress, signal: AbortSignal): 
 }
 
 async function writeCaptions(job: IndexJob, progress: Progress, signal: AbortSignal): Promise<void> {
-  if (!job.captions || !job.model?.info.can.includes('caption') || signal.aborted) return;
-  const { db, index, generate, model } = job;
-  const waiting = countUncaptioned(db, model.info.version);
+  const { db, lanes, model, writer } = job;
+  if (!job.captions || !writer || signal.aborted) return;
+  const waiting = countUncaptioned(db);
   if (waiting === 0) return;
   progress.phase('caption', waiting);
-  await captionPending({ db, index, generate, model: model.info.version }, progress, signal);
+  const deps = { db, index: lanes.index(model), generate: lanes.generate(writer), model: writer };
+  await captionPending(deps, progress, signal);
 }
 
 function report(

@@ -38,7 +38,7 @@ export interface WebHost {
 }
 
 type Env = { Bindings: HttpBindings };
-type Refused = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503;
+type Refused = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 503 | 507;
 
 const statusOf: Partial<Record<ErrorCode, Refused>> = {
   'bad-request': 400,
@@ -46,6 +46,7 @@ const statusOf: Partial<Record<ErrorCode, Refused>> = {
   busy: 409,
   exists: 409,
   'newer-library': 409,
+  full: 507,
   unreadable: 422,
   'not-a-photo': 422,
   model: 503,

@@ -24,6 +24,7 @@ import type {
   PhotoSummary,
   Place,
   Problem,
+  Role,
   Root,
   SavedSearch,
   SearchAnswer,
@@ -37,6 +38,8 @@ const text = z.string().max(20_000);
 const ids = z.array(id).min(1).max(100_000);
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 const word = z.string().trim().min(1).max(200);
+/** A model by id, as `models` tells it. */
+const model = z.string().min(1).max(200);
 
 /** A photo of the library by id, or any file by its absolute path. */
 export const photoRef = z.union([z.object({ id }), z.object({ path: z.string().min(1) })]);
@@ -56,6 +59,8 @@ export const filter = z.object({
   /** Stars at least. */
   rating: z.int().min(1).max(5).optional(),
 });
+
+export const roles = ['search', 'caption', 'chat'] as const satisfies readonly Role[];
 
 export const sorts = ['newest', 'oldest', 'name', 'rating', 'added'] as const;
 
@@ -120,15 +125,16 @@ export const schemas = {
     key: z.enum(['language', 'theme', 'letters', 'recent', 'layout']),
     value: z.json(),
   }),
-  caption: z.object({ photo: photoRef, prompt: text.optional() }),
+  caption: z.object({ photo: photoRef, prompt: text.optional(), model: model.optional() }),
   writeCaption: z.object({ id, text }),
-  ask: z.object({ photo: photoRef, question: text }),
+  ask: z.object({ photo: photoRef, question: text, model: model.optional() }),
   chat: z.object({
     photo: photoRef,
     text: text.optional(),
     again: z.boolean().optional(),
     /** Asks `text` in place of this question (0 is the first); what followed it is taken back. */
     edit: z.int().min(0).optional(),
+    model: model.optional(),
   }),
   clearChat: z.object({ id }),
   export: z.object({
@@ -140,7 +146,14 @@ export const schemas = {
     /** Writes nothing and says what would be written. */
     dryRun: z.boolean().optional(),
   }),
-  models: z.object({}),
+  models: z.object({
+    /** Compares the hashes of all files, which takes seconds for a gigabyte; sizes only without it. */
+    verify: z.boolean().optional(),
+  }),
+  addModel: z.object({ folder: z.string().min(1) }),
+  removeModel: z.object({ id: model }),
+  useModel: z.object({ role: z.enum(roles), id: model }),
+  licence: z.object({ id: model }),
   doctor: z.object({}),
   events: z.object({}),
 } as const;
@@ -202,6 +215,17 @@ export interface Api {
   clearChat(args: Args<'clearChat'>): Promise<void>;
   export(args: Args<'export'>, signal?: AbortSignal): Promise<ExportReport>;
   models(args: Args<'models'>): Promise<ModelInfo[]>;
+  /** Copies the model in a folder into the library, as a job; what is not as its `model.json` says is refused. */
+  addModel(args: Args<'addModel'>, signal?: AbortSignal): Promise<ModelInfo>;
+  /** Deletes the library's copy of a model that was added and does nothing now. */
+  removeModel(args: Args<'removeModel'>): Promise<void>;
+  /**
+   * Chooses a model. One for search takes over when it has looked at every photo that the one before it knows:
+   * the job that makes it look is given, or null where nothing waits.
+   */
+  useModel(args: Args<'useModel'>): Promise<Job | null>;
+  /** The text of a model's licence. */
+  licence(args: Args<'licence'>): Promise<{ text: string }>;
   doctor(args: Args<'doctor'>): Promise<Doctor>;
   events(args: Args<'events'>, signal?: AbortSignal): AsyncIterable<LibraryEvent>;
 }

@@ -24,10 +24,13 @@ export interface LibraryStatus {
   captioned: number;
   failed: number;
   roots: Root[];
-  model: { id: string; name: string } | null;
+  /** Which model does what now; null where none can. */
+  models: Record<Role, { id: string; name: string } | null>;
+  /** Models that were chosen and cannot do it now: another does it instead, or none. */
+  replaced: { role: Role; id: string; reason: string }[];
   /** False where another process holds the library and this one only reads. */
   writable: boolean;
-  /** A reason why something is missing (a model, a writer), for the page to show. */
+  /** Why there is no model that can search, for the page to show. */
   notice: string | null;
 }
 
@@ -161,9 +164,10 @@ export interface IndexReport {
 
 export interface Job {
   id: number;
-  kind: 'index' | 'export';
+  /** What is done, in photos; for `model`, which copies one into the library, in bytes. */
+  kind: 'index' | 'export' | 'model';
   state: 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
-  phase: 'scan' | 'index' | 'caption' | 'export' | 'finished';
+  phase: 'scan' | 'index' | 'caption' | 'export' | 'copy' | 'finished';
   done: number;
   total: number;
   /** Items a second over the last ten seconds; 0 until known. */
@@ -182,6 +186,9 @@ export interface ExportReport {
   preview: string | null;
 }
 
+/** What a person chooses a model for: `chat` also answers single questions. */
+export type Role = 'search' | 'caption' | 'chat';
+
 export interface ModelInfo {
   id: string;
   version: string;
@@ -191,8 +198,15 @@ export interface ModelInfo {
   bytes: number;
   memoryMb: number;
   can: ('search' | 'caption' | 'ask' | 'chat')[];
-  state: 'ready' | 'damaged';
+  /** `missing`: it was chosen for something, and its folder is gone. */
+  state: 'ready' | 'damaged' | 'missing';
   reason: string | null;
+  /** Came with Iris, or was added by a person, who may remove it again. */
+  origin: 'shipped' | 'added';
+  /** What it does now. */
+  roles: Role[];
+  /** Chosen for search, but so many photos wait for it to look at them, and until then another searches; else null. */
+  waiting: number | null;
 }
 
 export interface Doctor {
@@ -213,8 +227,8 @@ export interface Doctor {
   ok: boolean;
 }
 
-/** `photos` says that so many have been changed by a person, in whichever window. */
-export type LibraryEvent = { type: 'job'; job: Job } | { type: 'photos'; count: number };
+/** `photos` says that so many have been changed by a person, in whichever window; `models`, that one came, went or took over. */
+export type LibraryEvent = { type: 'job'; job: Job } | { type: 'photos'; count: number } | { type: 'models' };
 
 export interface Day {
   /** `YYYY-MM-DD` as the camera wrote it; '' for photos without a date. */

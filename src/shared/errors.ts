@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'model' // a model that is missing, damaged or lacks the capability
   | 'crashed' // a compute process died or was stopped
   | 'aborted' // cancelled by the caller
+  | 'full' // no room on the disk
   | 'newer-library' // written by a newer Iris
   | 'exists' // would overwrite something Iris did not write
   | 'internal';

@@ -47,6 +47,7 @@ describe('iris', { timeout: 240_000 }, () => {
     ['no question', ['ask', 'photo.jpg']],
     ['no file', ['caption']],
     ['no format', ['export']],
+    ['an unknown role', ['models', 'use', 'paint', 'iris-starter']],
     ['an unknown format', ['export', '--format', 'pdf']],
   ])('ends with 2 for %s, says why on standard error, and prints nothing', async (_, args) => {
     const ran = await iris(['--library', library, '--json', ...args]);

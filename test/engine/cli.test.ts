@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { iris, jsonLines, type Ran } from './cli.ts';
-import { fixture, place, placeSamples, scratch, withEngine, withoutModel } from './helpers.ts';
+import { checkout, fixture, place, placeSamples, scratch, withEngine, withoutModel } from './helpers.ts';
 
 const names = ['sample-02.png', 'sample-03.jpg', 'sample-05.jpg', 'sample-14.jpg'];
 const raw = Buffer.from('caf\xe9.jpg', 'latin1');
@@ -171,9 +171,22 @@ describe('iris', { timeout: 240_000 }, () => {
     expect(wrong.stderr).toContain('takenAt');
   });
 
-  it('models and doctor: tell what there is', async () => {
+  it('models and doctor: tell what there is; a model comes, works and goes', async () => {
     const [models] = jsonLines(await run(['models'])) as object[][];
     expect(models?.[0]).toMatchObject({ id: 'iris-starter', state: 'ready' });
+    const tiny = path.join(checkout, 'test/parity/tiny');
+    expect(jsonLines(await run(['models', 'add', tiny]))).toMatchObject([{ id: 'tiny', origin: 'added' }]);
+    const used = jsonLines(await run(['models', 'use', 'chat', 'tiny'])) as object[][];
+    expect(used[0]).toMatchObject([{ id: 'tiny', roles: ['chat'] }]);
+    const asked = await run(['ask', at('sample-02.png'), 'a', '--model', 'iris-starter']);
+    expect(asked.code).toBe(0);
+    await run(['models', 'use', 'chat', 'iris-starter']);
+    expect(await run(['models', 'remove', 'tiny'])).toMatchObject({
+      code: 0,
+      stdout: '{"removed":"tiny"}\n',
+    });
+    expect(await run(['models', 'verify', 'tiny'])).toMatchObject({ code: 1, stdout: '' });
+    expect((await run(['models', 'verify'])).code).toBe(0);
     const doctor = await run(['doctor']);
     expect(doctor.code).toBe(0);
     expect(jsonLines(doctor)).toMatchObject([{ ok: true, library: { integrity: 'ok' } }]);

@@ -29,7 +29,7 @@ export function browsing(world: () => World): void {
       notice: null,
     });
     expect(status.roots).toMatchObject([{ path: photos, state: 'online', photos: photoCount }]);
-    expect(status.model?.id).toBe('iris-starter');
+    expect(status.models.search?.id).toBe('iris-starter');
   });
 
   it('pages through all photos once, newest first', async () => {

@@ -8,6 +8,7 @@ import { exporting } from './suite-export.ts';
 import { jobs } from './suite-jobs.ts';
 import { library } from './suite-library.ts';
 import { searching } from './suite-search.ts';
+import { choosing } from './suite-models.ts';
 import { talking } from './suite-talk.ts';
 
 export interface Opened {
@@ -70,6 +71,7 @@ export function engineSuite(name: string, open: (library: string) => Promise<Ope
     describe('the library', () => library(() => world));
     describe('searching', () => searching(() => world));
     describe('talking', () => talking(() => world));
+    describe('choosing models', () => choosing(() => world));
     describe('exporting', () => exporting(() => world));
     describe('jobs', () => jobs(() => world));
   });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { places } from '../../src/main/lib/places.ts';
 import { normalise, toHalf } from '../../src/main/lib/vectors.ts';
-import { chooseModel } from '../../src/main/services/models.ts';
+import { listModels } from '../../src/main/inference/registry.ts';
 import { openLibrary, type WriteDb } from '../../src/main/store/database.ts';
 import { addRoot, createPhoto, noteFiles, pendingFiles, settleFile } from '../../src/main/store/files.ts';
 import {
@@ -52,7 +52,7 @@ const pick = <T>(from: readonly T[], at: number): T => from[Math.floor(at) % fro
 
 /** Fills `directory` with a library; its root is an empty folder beside it. */
 export async function makeBigLibrary(directory: string, { photos, thumbnails }: BigLibrary): Promise<void> {
-  const { model } = await chooseModel(places.models);
+  const model = (await listModels(places.models)).find(({ can }) => can.includes('search'));
   if (!model) throw new Error(`Expected a model in ${places.models}: see models/train.`);
   const pictures = await makeThumbnails(thumbnails);
   const db = openLibrary(directory, 'write', 'the maker of a big library');
@@ -63,7 +63,7 @@ export async function makeBigLibrary(directory: string, { photos, thumbnails }: 
       db.transaction(() => {
         files.slice(from, from + rowsAtOnce).forEach((file, i) => {
           const photo = { file, at: from + i, jpeg: pick(pictures, from + i), vector: vector() };
-          writePhoto(db, photo, model.info.version);
+          writePhoto(db, photo, model.version);
         });
       });
   } finally {

@@ -15,6 +15,7 @@ import type {
 import { AppError, throwIfAborted } from '../../src/shared/errors.ts';
 import { inOrder, passes } from './fake-filter.ts';
 import { fakeLibrary } from './fake-library.ts';
+import { fakeModels } from './fake-models.ts';
 import { fakePages } from './fake-pages.ts';
 import { colourOf, finishedJob, pick, runningJob, world, type FakeOptions } from './fake-world.ts';
 
@@ -49,15 +50,17 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
     if (event.type === 'job' && at >= 0) jobs[at] = event.job;
     for (const listener of listeners) listener(event);
   };
+  const troubles = options.troubles === true;
+  const models = fakeModels({ troubles, two: options.twoModels === true, note, emit });
   const say = (id: number): string => options.hostile?.[id % options.hostile.length] ?? answer;
 
   /** An answer's words, each after its pause; the signal ends them, and the text so far is kept. */
-  async function* words(photo: PhotoDetails, signal?: AbortSignal): AsyncGenerator<string> {
+  async function* words(photo: PhotoDetails, model: string, signal?: AbortSignal): AsyncGenerator<string> {
     let text = '';
     const message = (): ChatMessage => ({
       role: 'assistant',
       text,
-      model: 'iris-starter',
+      model,
       sent: `<system>You see one photo.</system>\n${photo.chat.map((entry) => entry.text).join('\n')}`,
       createdAt: now(),
     });
@@ -97,20 +100,10 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         captioned: photos.filter((photo) => photo.caption !== null).length,
         failed: photos.filter((photo) => photo.state === 'failed').length,
         roots,
-        model: { id: 'iris-starter', name: 'Iris starter' },
+        ...models.now(),
         writable: true,
         notice: null,
       }),
-    addFolder(args) {
-      note('addFolder', args);
-      if (!args.path.startsWith('/'))
-        throw new AppError('bad-request', `"${args.path}" is not an absolute path.`);
-      if (args.path.includes('missing')) throw new AppError('not-found', `There is no folder ${args.path}.`);
-      const root = { id: roots.length + 1, path: args.path, state: 'online' as const, photos: photos.length };
-      roots.push(root);
-      photos.push(...world({ photos: 12 }).photos);
-      return Promise.resolve(root);
-    },
     index(args) {
       note('index', args);
       if (args.samples === true) {
@@ -179,11 +172,11 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       photo.captions.unshift({
         text: caption,
         source: 'model',
-        model: 'iris-starter',
+        model: args.model ?? 'iris-starter',
         prompt: args.prompt ?? null,
         createdAt: now(),
       });
-      return { path: '', caption, model: 'iris-starter' };
+      return { path: '', caption, model: args.model ?? 'iris-starter' };
     },
     writeCaption(args) {
       note('writeCaption', args);
@@ -217,7 +210,8 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         photo.chat.push({ role: 'user', text: args.text, model: null, sent: null, createdAt: now() });
       }
       if (args.text === 'fail') throw new AppError('model', 'The model folder is damaged.');
-      for await (const text of words(photo, signal)) yield { type: 'delta', text };
+      for await (const text of words(photo, args.model ?? 'iris-starter', signal))
+        yield { type: 'delta', text };
       yield { type: 'done', message: photo.chat.at(-1) as ChatMessage, droppedTurns: 0 };
     },
     clearChat(args) {
@@ -246,7 +240,8 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       }
     },
     ...fakeLibrary({ photos, note, find, emit }),
-    ...fakePages({ photos, roots, jobs, troubles: options.troubles === true, note, emit }),
+    ...fakePages({ photos, roots, jobs, troubles, models: models.models, note, emit }),
+    ...models.calls,
     picture(photoId) {
       return this.thumbnail(photoId);
     },

@@ -11,52 +11,27 @@ import type {
   Root,
 } from '../../src/shared/contract.ts';
 import { AppError, throwIfAborted } from '../../src/shared/errors.ts';
-import { runningJob } from './fake-world.ts';
+import { runningJob, world } from './fake-world.ts';
 
 export interface FakePages {
   photos: PhotoDetails[];
   roots: Root[];
   jobs: Job[];
   troubles: boolean;
+  models: ModelInfo[];
   note: (method: string, args: object) => void;
   emit: (event: LibraryEvent) => void;
 }
 
 export type PagesPart = Pick<
   Engine,
-  'pause' | 'resume' | 'problems' | 'listFolder' | 'models' | 'doctor' | 'export' | 'removeFolder'
+  'pause' | 'resume' | 'problems' | 'listFolder' | 'doctor' | 'export' | 'addFolder' | 'removeFolder'
 >;
 
 const home = '/home/you';
 const inside: Record<string, readonly string[]> = {
   [home]: ['Documents', 'Downloads', 'Pictures'],
   [`${home}/Pictures`]: ['2023', '2024', 'Scans'],
-};
-
-const starter: ModelInfo = {
-  id: 'iris-starter',
-  version: 'iris-starter@4f1c2a9b',
-  name: 'Iris starter',
-  summary: 'A small model that finds, describes and answers; it comes with Iris.',
-  license: 'Apache-2.0',
-  bytes: 38_400_000,
-  memoryMb: 180,
-  can: ['search', 'caption', 'ask', 'chat'],
-  state: 'ready',
-  reason: null,
-};
-const damaged: ModelInfo = {
-  ...starter,
-  id: 'clip',
-  version: 'clip@00000000',
-  name: 'CLIP ViT-B/32',
-  summary: 'Finds photos by what they show.',
-  license: 'MIT',
-  bytes: 606_000_000,
-  memoryMb: 720,
-  can: ['search'],
-  state: 'damaged',
-  reason: 'vision_model.onnx has 12 bytes; its manifest says 351,685,709. Copy the model again.',
 };
 
 function doctor(models: ModelInfo[], photos: PhotoDetails[], ok: boolean): Doctor {
@@ -79,8 +54,7 @@ function doctor(models: ModelInfo[], photos: PhotoDetails[], ok: boolean): Docto
   };
 }
 
-export function fakePages({ photos, roots, jobs, troubles, note, emit }: FakePages): PagesPart {
-  const models = troubles ? [starter, damaged] : [starter];
+export function fakePages({ photos, roots, jobs, troubles, models, note, emit }: FakePages): PagesPart {
   const hold = (method: 'pause' | 'resume', id: number): Promise<void> => {
     note(method, { job: id });
     emit({ type: 'job', job: { ...runningJob, id, state: method === 'pause' ? 'paused' : 'running' } });
@@ -108,6 +82,16 @@ export function fakePages({ photos, roots, jobs, troubles, note, emit }: FakePag
         photos: path === home ? 0 : 12,
       });
     },
+    addFolder(args) {
+      note('addFolder', args);
+      if (!args.path.startsWith('/'))
+        throw new AppError('bad-request', `"${args.path}" is not an absolute path.`);
+      if (args.path.includes('missing')) throw new AppError('not-found', `There is no folder ${args.path}.`);
+      const root = { id: roots.length + 1, path: args.path, state: 'online' as const, photos: photos.length };
+      roots.push(root);
+      photos.push(...world({ photos: 12 }).photos);
+      return Promise.resolve(root);
+    },
     removeFolder(args) {
       note('removeFolder', args);
       roots.splice(
@@ -116,7 +100,6 @@ export function fakePages({ photos, roots, jobs, troubles, note, emit }: FakePag
       );
       return Promise.resolve();
     },
-    models: () => Promise.resolve(models),
     doctor: () => Promise.resolve(doctor(models, photos, !troubles)),
     async export(args, signal) {
       note('export', args);

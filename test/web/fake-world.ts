@@ -8,6 +8,8 @@ export interface FakeOptions {
   hostile?: readonly string[];
   /** Photos 5 and 9 have failed, 12 and 13 wait, the second root is away, an index job runs. */
   troubles?: boolean;
+  /** A second model that can describe and talk is here. */
+  twoModels?: boolean;
   /** Milliseconds a search takes. */
   searchMs?: (query: string) => number;
   /** Milliseconds between two words of an answer. */

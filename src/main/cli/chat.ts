@@ -4,16 +4,16 @@ import process from 'node:process';
 import readline from 'node:readline';
 import type { Engine, PhotoRef } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { printJson, say, withAnyEngine, type Common } from './output.ts';
+import { modelOf, printJson, say, withAnyEngine, type Writing } from './output.ts';
 
-export async function chat(file: string, options: Common): Promise<number> {
+export async function chat(file: string, options: Writing): Promise<number> {
   return await withAnyEngine(options, 'iris chat', (engine) =>
     talk(engine, { path: path.resolve(file) }, options),
   );
 }
 
 /** Reads lines until `/quit` or the end of input; a question that fails does not end the talk. */
-async function talk(engine: Engine, photo: PhotoRef, options: Common): Promise<number> {
+async function talk(engine: Engine, photo: PhotoRef, options: Writing): Promise<number> {
   const input = readline.createInterface({ input: process.stdin, crlfDelay: Infinity });
   const prompt = (): void => {
     if (process.stdin.isTTY) process.stderr.write('> ');
@@ -31,10 +31,14 @@ async function talk(engine: Engine, photo: PhotoRef, options: Common): Promise<n
   return code;
 }
 
-async function answer(engine: Engine, photo: PhotoRef, text: string, options: Common): Promise<number> {
+async function answer(engine: Engine, photo: PhotoRef, text: string, options: Writing): Promise<number> {
   try {
     const again = text === '/again';
-    for await (const event of engine.chat(again ? { photo, again } : { photo, text })) {
+    for await (const event of engine.chat({
+      photo,
+      ...(again ? { again } : { text }),
+      ...modelOf(options),
+    })) {
       if (event.type === 'done') {
         if (options.json)
           printJson({ question: again ? null : text, answer: event.message.text, sent: event.message.sent });

@@ -6,27 +6,45 @@ import type { Args, Engine, IndexReport, Job, SearchHit } from '../../shared/con
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { places } from '../lib/places.ts';
 import { serveWeb } from '../web.ts';
-import { print, printJson, ProgressLine, say, withAnyEngine, withEngine, type Common } from './output.ts';
+import {
+  modelOf,
+  print,
+  printJson,
+  ProgressLine,
+  say,
+  withAnyEngine,
+  withEngine,
+  type Common,
+  type Writing,
+} from './output.ts';
 
 /** Starts the indexing job and follows it to its end; Ctrl-C cancels it in good order. */
 export async function indexFolders(engine: Engine, args: Args<'index'>): Promise<Job> {
+  const ended = await followJob(engine, () => engine.index(args));
+  if (ended) return ended;
+  throw new AppError('internal', 'Indexing ended without a report.');
+}
+
+/** Follows the job that `start` gives, if it gives one. */
+export async function followJob(engine: Engine, start: () => Promise<Job | null>): Promise<Job | null> {
   const listening = new AbortController();
   const events = engine.events({}, listening.signal);
   const line = new ProgressLine();
-  const started = await engine.index(args);
-  const cancel = (): void => void engine.cancel({ job: started.id });
+  const started = await start();
+  const cancel = (): void => void (started && engine.cancel({ job: started.id }));
   process.once('SIGINT', cancel);
   try {
+    if (!started) return null;
     for await (const event of events) {
       if (event.type !== 'job' || event.job.id !== started.id) continue;
       line.show(event.job);
       if (event.job.phase === 'finished') return event.job;
     }
+    return null;
   } finally {
     process.removeListener('SIGINT', cancel);
     listening.abort();
   }
-  throw new AppError('internal', 'Indexing ended without a report.');
 }
 
 export interface IndexOptions extends Common {
@@ -102,15 +120,16 @@ async function* lines(): AsyncGenerator<string> {
     if (line.trim() !== '') yield line;
 }
 
-export async function caption(files: string[], options: Common & { prompt?: string }): Promise<number> {
+export async function caption(files: string[], options: Writing & { prompt?: string }): Promise<number> {
   return await withAnyEngine(options, 'iris caption', async (engine) => {
     const prompt = options.prompt === undefined ? {} : { prompt: options.prompt };
+    const by = modelOf(options);
     return await eachLine(files, options, async (file) => {
       const {
         path: shown,
         pathBytes,
         caption,
-      } = await engine.caption({ photo: { path: path.resolve(file) }, ...prompt });
+      } = await engine.caption({ photo: { path: path.resolve(file) }, ...prompt, ...by });
       return { text: caption, json: { path: shown, ...(pathBytes && { pathBytes }), caption } };
     });
   });
@@ -119,7 +138,7 @@ export async function caption(files: string[], options: Common & { prompt?: stri
 export async function ask(
   file: string | undefined,
   words: string[],
-  options: Common & { stdin?: true },
+  options: Writing & { stdin?: true },
 ): Promise<number> {
   if (!options.stdin && (!file || words.length === 0))
     throw new AppError(
@@ -131,7 +150,11 @@ export async function ask(
     return await eachLine(input, options.stdin ? { ...options, json: true } : options, async (line) => {
       const [photo = '', question = ''] = line.split('\t', 2);
       if (!question.trim()) throw new AppError('bad-request', `Expected PATH<TAB>QUESTION, got "${line}".`);
-      const answered = await engine.ask({ photo: { path: path.resolve(photo) }, question });
+      const answered = await engine.ask({
+        photo: { path: path.resolve(photo) },
+        question,
+        ...modelOf(options),
+      });
       const { path: shown, pathBytes, answer, confidence } = answered;
       return {
         text: answer,
@@ -160,19 +183,6 @@ async function eachLine<T extends string>(
     }
   }
   return code;
-}
-
-export async function models(options: Common): Promise<number> {
-  const list = await withEngine(options, 'read', 'iris models', (engine) => engine.models({}));
-  if (options.json) printJson(list);
-  else
-    for (const model of list) {
-      print(
-        `${model.id}  ${model.name}, ${Math.round(model.bytes / 1e6)} MB, ${model.can.join(', ')}; ${model.license}; ${model.state}`,
-      );
-      if (model.reason) say(`  ${model.reason}`);
-    }
-  return list.every((model) => model.state === 'ready') ? 0 : 1;
 }
 
 export async function doctor(options: Common): Promise<number> {

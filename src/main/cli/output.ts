@@ -12,6 +12,13 @@ export interface Common extends Pick<EngineOptions, 'fork'> {
   json?: true;
 }
 
+/** Options of commands in which a model writes. */
+export interface Writing extends Common {
+  model?: string;
+}
+
+export const modelOf = ({ model }: Writing): { model?: string } => (model === undefined ? {} : { model });
+
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
@@ -64,6 +71,7 @@ const phases: Record<Job['phase'], string> = {
   index: 'Reading',
   caption: 'Describing',
   export: 'Writing',
+  copy: 'Copying',
   finished: 'Done',
 };
 
@@ -87,6 +95,7 @@ export class ProgressLine {
 
 function lineOf(job: Job): string {
   if (job.phase === 'scan') return `${phases.scan}  ${job.done.toLocaleString('en')} files`;
+  if (job.phase === 'copy') return `${phases.copy}  ${megabytes(job.done)} of ${megabytes(job.total)}`;
   const parts = [
     `${phases[job.phase]}  ${job.done.toLocaleString('en')} of ${job.total.toLocaleString('en')} photos`,
   ];
@@ -94,3 +103,5 @@ function lineOf(job: Job): string {
   if (job.secondsLeft !== null && job.done > 0) parts.push(`${duration(job.secondsLeft)} left`);
   return parts.join(', ');
 }
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;

@@ -1,11 +1,12 @@
 /** The command line: arguments to the engine's calls, answers to standard output, the rest to standard error. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import process from 'node:process';
-import { exportFormats } from '../../shared/contract.ts';
+import { exportFormats, roles } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { chat } from './chat.ts';
 import * as commands from './commands.ts';
 import { exportAll, fieldList, type ExportOptions } from './export.ts';
+import { addModel, listModels, removeModel, useModel, verifyModels } from './models.ts';
 import { say } from './output.ts';
 import { startApp } from './start.ts';
 import type { EngineOptions } from '../engine.ts';
@@ -27,8 +28,7 @@ function count(text: string): number {
 export type Host = Pick<EngineOptions, 'fork'>;
 
 function program(host: Host): Command {
-  const run = <A extends unknown[]>(command: (...args: A) => Promise<number>): Action =>
-    action(command, host);
+  const run: Run = (command) => action(command, host);
   const iris = new Command('iris')
     .description('Finds, describes and talks about your photos, on your own machine.')
     .option('--library <dir>', 'folder of the library', defaultLibrary())
@@ -56,6 +56,7 @@ function program(host: Host): Command {
     .argument('<file...>', 'photos, in the library or not')
     .description('describe photos')
     .option('--prompt <text>', 'start of the caption, such as "a photo of"')
+    .option(...byModel)
     .action(run(commands.caption));
   iris
     .command('ask')
@@ -63,11 +64,13 @@ function program(host: Host): Command {
     .argument('[question...]', 'what you want to know')
     .description('ask one question about a photo')
     .option('--stdin', 'read lines of PATH<TAB>QUESTION; print one line of JSON for each')
+    .option(...byModel)
     .action(run(commands.ask));
   iris
     .command('chat')
     .argument('<file>', 'a photo')
     .description('talk about a photo; /again asks again, /quit ends')
+    .option(...byModel)
     .action(run(chat));
   iris
     .command('export')
@@ -77,7 +80,7 @@ function program(host: Host): Command {
     .option('--fields <names>', 'columns of csv and jsonl, such as caption,takenAt,size', fieldList)
     .option('--dry-run', 'write nothing; say what would be written')
     .action(run((options: ExportOptions) => exportAll(options)));
-  iris.command('models').description('list the models of this installation').action(run(commands.models));
+  modelCommands(iris, run);
   iris
     .command('doctor')
     .description('check versions, library, models and the provider in use')
@@ -95,6 +98,37 @@ function program(host: Host): Command {
   return iris;
 }
 
+/** The list by itself, or what is to be done with one model. */
+function modelCommands(iris: Command, run: Run): void {
+  const list = 'list the models that are here, and what each does';
+  const models = iris.command('models').description(`${list}; add, remove, use or verify one`);
+  models.command('list', { isDefault: true }).description(list).action(run(listModels));
+  models
+    .command('add')
+    .argument('<folder>', 'a folder with a model.json')
+    .description('check a model and copy it into the library')
+    .action(run(addModel));
+  models
+    .command('remove')
+    .argument('<id>', 'a model that was added')
+    .description("delete the library's copy of a model that does nothing")
+    .action(run(removeModel));
+  models
+    .command('use')
+    .addArgument(new Argument('<role>', 'what it is to do').choices(roles))
+    .argument('<id>', 'a model of the list')
+    .description('choose the model that searches, writes captions, or answers and chats')
+    .action(run(useModel));
+  models
+    .command('verify')
+    .argument('[id]', 'a model of the list; all without it')
+    .description('compare the hashes of all files with model.json')
+    .action(run(verifyModels));
+}
+
+const byModel = ['--model <id>', 'a model of "iris models", in place of the chosen one'] as const;
+
+type Run = <A extends unknown[]>(command: (...args: A) => Promise<number>) => Action;
 type Action = (...args: unknown[]) => Promise<void>;
 
 /** Wraps a command: arguments first, then all options and the host; its result is the exit code. */

@@ -62,11 +62,9 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
   return {
     identify: ({ files }) => Promise.all(files.map((file) => decoding(() => identify(file)))),
     process,
-    async pixels({ file }) {
-      const model = await loadModel();
-      if (!model) throw new AppError('model', 'There is no model to look at the photo with.');
+    async pixels({ file, preprocess }) {
       const { decoded } = await openPhoto(file);
-      return await pixelsFor(decoded.picture, model.manifest.preprocess);
+      return await pixelsFor(decoded.picture, preprocess);
     },
     picture: ({ file }) =>
       showing(async () => {

@@ -1,6 +1,6 @@
 /** What the three compute lanes answer: plain interfaces whose calls travel as messages. */
 import type { Filter, PhotoMetadata, Why } from '../../shared/contract.ts';
-import type { Generated, Prompt } from '../inference/model.ts';
+import type { Generated, Preprocess, Prompt } from '../inference/model.ts';
 import type { Probe } from '../inference/provider.ts';
 
 /** A file to be read. `path` is raw bytes; `id` comes back in the answers. */
@@ -52,8 +52,8 @@ export interface IndexLane {
   identify(args: { files: FileToRead[] }): Promise<Identified[]>;
   /** Decodes each photo once, for thumbnail and model both; `model` asks for the vision pass. */
   process(args: { files: PhotoToSee[]; model: boolean }, signal?: AbortSignal): AsyncIterable<IndexEvent>;
-  /** A photo at the generate model's size, for one that is not in the library or has no prefix kept. */
-  pixels(args: { file: FileToRead }): Promise<Uint8Array>;
+  /** A photo as a model wants it, which need not be this process's: for one that has no prefix kept. */
+  pixels(args: { file: FileToRead; preprocess: Preprocess }): Promise<Uint8Array>;
   /** A photo for looking at closely: an upright sRGB JPEG, never the original bytes. */
   picture(args: { file: FileToRead }): Promise<Uint8Array>;
   /** What the model sees in a picture that is no file of the library: its vector as float16 bytes. */
@@ -109,7 +109,7 @@ export interface ProbeLane {
 export interface LaneConfig {
   lane: 'index' | 'search' | 'generate' | 'probe';
   library: string;
-  /** Null: no model was found; decoding and full-text search still work. */
+  /** Null: there is none; decoding and full-text search still work. */
   modelDir: string | null;
   provider: string;
   threads: number;

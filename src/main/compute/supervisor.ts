@@ -1,7 +1,7 @@
 /** Starts compute processes, notices their death, and starts them again with a pause that grows. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../shared/errors.ts';
-import { connect } from '../../shared/rpc.ts';
+import { connect, type Port, type Reply, type Request } from '../../shared/rpc.ts';
 import { log } from '../lib/log.ts';
 import { rssExitCode, type LaneConfig } from './messages.ts';
 import { childPort, forkChild, type Child, type Fork } from './ports.ts';
@@ -19,21 +19,35 @@ export interface Lane<T> {
   kill(reason: string): void;
   /** Deaths that nobody asked for, since the start. */
   readonly deaths: number;
+  /** Whether an answer is awaited of it. */
+  readonly busy: boolean;
   close(): Promise<void>;
 }
+
+/** A process that nobody wants any more need not hold its model in memory. */
+export interface Idle {
+  /** How long nothing must have been asked of it. */
+  ms: number;
+  /** Whether it may end then. */
+  spare(): boolean;
+}
+
+const never: Idle = { ms: Infinity, spare: () => false };
 
 export function superviseLane<T extends object>(
   entry: string,
   config: LaneConfig,
   streams: readonly string[],
   fork: Fork = forkChild,
+  idle: Idle = never,
 ): Lane<T> {
-  let running: { child: Child; client: T; since: number } | undefined;
+  let running: { child: Child; client: T; port: CountingPort; since: number } | undefined;
   let starting: Promise<T> | undefined;
   let closed = false;
   let pauseMs = 0;
   let deaths = 0;
   let killReason: string | undefined;
+  let resting: NodeJS.Timeout | undefined;
 
   function describe(code: number | null, signal: string | null): string {
     if (killReason) return killReason;
@@ -49,8 +63,9 @@ export function superviseLane<T extends object>(
     const since = performance.now();
     child.onStderr((text) => log.debug(`${config.lane}: ${text.trim()}`));
     child.onExit((code, signal, error) => {
-      if (running?.child === child) running = undefined;
-      if (closed) return;
+      const ours = running?.child === child;
+      if (ours) running = undefined;
+      if (closed || !ours) return;
       deaths += 1;
       pauseMs =
         performance.now() - since > steadyMs
@@ -58,14 +73,31 @@ export function superviseLane<T extends object>(
           : Math.min(longestPauseMs, Math.max(firstPauseMs, pauseMs * 2));
       log.warn(error?.message ?? describe(code, signal));
     });
-    const client = connect<T>(childPort(child, describe), streams);
-    running = { child, client, since };
+    const port = counting(childPort(child, describe), () => restUnless(child));
+    const client = connect<T>(port, streams);
+    running = { child, client, port, since };
     return client;
+  }
+
+  /** Ends the process when it has been idle for long enough; the next call starts it again. */
+  function restUnless(child: Child): void {
+    clearTimeout(resting);
+    if (closed || idle.ms === Infinity) return;
+    resting = setTimeout(() => {
+      if (running?.child !== child || running.port.waiting > 0) return;
+      if (idle.spare()) {
+        running = undefined;
+        child.end();
+      } else restUnless(child);
+    }, idle.ms).unref();
   }
 
   return {
     get deaths() {
       return deaths;
+    },
+    get busy() {
+      return (running?.port.waiting ?? 0) > 0;
     },
     get() {
       if (running) return Promise.resolve(running.client);
@@ -78,11 +110,38 @@ export function superviseLane<T extends object>(
     },
     async close() {
       closed = true;
+      clearTimeout(resting);
       const child = running?.child;
       if (!child?.alive) return;
       const exited = new Promise<void>((resolve) => child.onExit(() => resolve()));
       child.end();
       await Promise.race([exited, delay(closeMs).then(() => child.kill())]);
     },
+  };
+}
+
+interface CountingPort extends Port<Reply, Request> {
+  /** Requests whose last reply has not come. */
+  readonly waiting: number;
+}
+
+/** Tells when there is nothing more to wait for. */
+function counting(port: Port<Reply, Request>, onIdle: () => void): CountingPort {
+  const open = new Set<number>();
+  return {
+    get waiting() {
+      return open.size;
+    },
+    send(message) {
+      if ('method' in message) open.add(message.id);
+      port.send(message);
+    },
+    onMessage: (listener) =>
+      port.onMessage((message) => {
+        if (!('chunk' in message)) open.delete(message.id);
+        if (open.size === 0) onIdle();
+        listener(message);
+      }),
+    onClose: (listener) => port.onClose(listener),
   };
 }

@@ -1,6 +1,6 @@
 /** A model's folder: its manifest, and the proof that its files are the ones the manifest means. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -28,7 +28,7 @@ function describe(issue: z.core.$ZodIssue): string {
 /** Every file that a part names is listed with its hash, and every path stays inside the folder. */
 function checkPaths(path: string, manifest: Manifest): void {
   const listed = new Set(manifest.files.map((file) => file.path));
-  for (const file of listed) {
+  for (const file of [...listed, manifest.licenseFile]) {
     const outside = isAbsolute(file) || file.split(/[/\\]/).includes('..') || file.includes('\0');
     if (outside) throw new AppError('model', `${path}: files: "${file}" is outside the model's folder.`);
   }
@@ -90,20 +90,28 @@ export async function verifyFiles(dir: string, manifest: Manifest, files = manif
   for (const file of files) await verifyFile(join(dir, file.path), file);
 }
 
-async function verifyFile(path: string, expected: FileEntry): Promise<void> {
+/** Compares sizes only, which tells a copy that was cut off. Throws like `verifyFiles`. */
+export async function checkSizes(dir: string, manifest: Manifest): Promise<void> {
+  for (const file of manifest.files) await checkSize(join(dir, file.path), file);
+}
+
+async function checkSize(path: string, expected: FileEntry): Promise<BigIntStats> {
   const info = await stat(path, { bigint: true }).catch((error: unknown) => {
     throw damaged(path, `is missing (${reasonOf(error)})`, error);
   });
-  if (info.size !== BigInt(expected.bytes)) {
+  if (info.size !== BigInt(expected.bytes))
     throw damaged(path, `has ${String(info.size)} bytes where model.json says ${expected.bytes}`);
-  }
+  return info;
+}
+
+async function verifyFile(path: string, expected: FileEntry): Promise<void> {
+  const info = await checkSize(path, expected);
   const state = [info.size, info.mtimeNs, info.ctimeNs, info.ino].join();
   const cached = known.get(path);
   const sha256 = cached?.state === state ? cached.sha256 : await hashFile(path);
   known.set(path, { state, sha256 });
-  if (sha256 !== expected.sha256) {
+  if (sha256 !== expected.sha256)
     throw damaged(path, `has SHA-256 ${sha256} where model.json says ${expected.sha256}`);
-  }
 }
 
 function damaged(path: string, what: string, cause?: unknown): AppError {

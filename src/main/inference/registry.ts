@@ -1,45 +1,60 @@
 /** The models on this machine: what is installed, whether it is whole, and loading the parts a process needs. */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ModelInfo } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { openTextEncoder } from './families/dual-encoder.ts';
 import { openGenerator } from './families/vlm.ts';
-import { filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
+import { checkSizes, filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
 import type { Manifest, Model, Part } from './model.ts';
 import type { Opening } from './parts.ts';
 import { openVision } from './vision.ts';
 
-export { modelVersion, readManifest, verifyFiles } from './manifest.ts';
+export { checkSizes, modelVersion, readManifest, verifyFiles } from './manifest.ts';
+export type { Manifest } from './model.ts';
 
-/** The models in `modelsDir`: its folders that have a `model.json`, by name. An absent folder has none. */
-export async function listModels(modelsDir: string): Promise<ModelInfo[]> {
+/** A model's folder, and what is known of it. */
+export interface Listed extends Facts {
+  dir: string;
+  state: 'ready' | 'damaged';
+  /** What is wrong with it, for people. */
+  reason: string | null;
+  /** Null where it cannot be read. */
+  manifest: Manifest | null;
+}
+
+/**
+ * The models in `modelsDir`: its folders that have a `model.json`, by name. An absent folder has none, and
+ * hidden ones are models on their way in or out. `thoroughly` compares hashes, else sizes only.
+ */
+export async function listModels(modelsDir: string, thoroughly = true): Promise<Listed[]> {
   const entries = await readdir(modelsDir, { withFileTypes: true }).catch(() => []);
-  const names = entries.filter((entry) => !entry.isFile()).map((entry) => entry.name);
-  const found = await Promise.all(names.sort().map((name) => describeModel(modelsDir, name)));
+  const names = entries.filter((entry) => !entry.isFile() && !entry.name.startsWith('.'));
+  const dirs = names.map((entry) => join(modelsDir, entry.name)).sort();
+  const found = await Promise.all(dirs.map((dir) => describeModel(dir, thoroughly)));
   return found.filter((info) => info !== undefined);
 }
 
-/** What a person is told of the model in `modelsDir/name`; undefined where that folder is no model's. */
-async function describeModel(modelsDir: string, name: string): Promise<ModelInfo | undefined> {
-  const dir = join(modelsDir, name);
+/** What a person is told of the model in `dir`; undefined where that folder is no model's. */
+async function describeModel(dir: string, thoroughly: boolean): Promise<Listed | undefined> {
   const files = await readdir(dir).catch((): string[] => []);
   if (!files.includes('model.json')) return undefined;
-  let manifest: Manifest | undefined;
+  let manifest: Manifest | null = null;
   try {
     manifest = await readManifest(dir);
-    await verifyFiles(dir, manifest);
-    return { ...facts(manifest), state: 'ready', reason: null };
+    if (thoroughly) await verifyFiles(dir, manifest);
+    else await checkSizes(dir, manifest);
+    return { ...facts(manifest), dir, manifest, state: 'ready', reason: null };
   } catch (error) {
-    return {
-      ...(manifest ? facts(manifest) : unknownFacts(name)),
-      state: 'damaged',
-      reason: reasonOf(error),
-    };
+    const known = manifest ? facts(manifest) : unknownFacts(basename(dir));
+    return { ...known, dir, manifest, state: 'damaged', reason: reasonOf(error) };
   }
 }
 
-type Facts = Omit<ModelInfo, 'state' | 'reason'>;
+type Facts = Pick<
+  ModelInfo,
+  'id' | 'version' | 'name' | 'summary' | 'license' | 'bytes' | 'memoryMb' | 'can'
+>;
 
 function facts(manifest: Manifest): Facts {
   const { id, name, summary, license, memoryMb } = manifest;

@@ -46,7 +46,8 @@ async function place(temporary: Buffer, target: Buffer): Promise<void> {
   await unlink(temporary);
 }
 
-async function syncFolder(folder: Buffer): Promise<void> {
+/** Makes what happened to names in a folder last over a power cut. */
+export async function syncFolder(folder: string | Buffer): Promise<void> {
   if (process.platform === 'win32') return; // Windows cannot open a folder to sync it
   const handle = await open(folder, 'r');
   await handle.sync().finally(() => handle.close());

@@ -11,7 +11,7 @@ import type {
 import { AppError } from '../../shared/errors.ts';
 import type { GenerateEvent, GenerateLane, IndexLane, Look } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
-import type { Generated, Prompt, Turn } from '../inference/model.ts';
+import type { Generated, Preprocess, Prompt, Turn } from '../inference/model.ts';
 import { pathFields, splitRelative } from '../lib/paths.ts';
 import { photoAt, photoPath } from '../store/browse.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
@@ -22,9 +22,18 @@ export interface AskDeps {
   db: ReadDb;
   /** Null where another process holds the library: answers are given, but not kept. */
   writer: WriteDb | null;
-  generate: Lane<GenerateLane>;
-  index: Lane<IndexLane>;
-  model: () => string;
+  index: () => Lane<IndexLane>;
+  generate: (model: Writer) => Lane<GenerateLane>;
+  /** The model by this id, else the one that was chosen. Throws AppError('model'). */
+  model: (ability: 'caption' | 'ask' | 'chat', id?: string) => Promise<Writer>;
+}
+
+/** A model that writes, as far as it matters here. */
+export interface Writer {
+  dir: string;
+  memoryMb: number;
+  version: string;
+  manifest: { preprocess: Preprocess };
 }
 
 /** What is asked: a new question, the last one again, or a text in place of the question `edit` (0 is the first). */
@@ -44,39 +53,40 @@ export class Ask {
     this.#deps = deps;
   }
 
-  async caption(ref: PhotoRef, prompt: string | undefined, signal?: AbortSignal): Promise<CaptionAnswer> {
-    const subject = await this.#find(ref);
-    const result = await this.#answer(subject, { caption: prompt ?? '' }, signal);
-    const { writer, model } = this.#deps;
+  async caption(
+    { photo, prompt = '', model: id }: Args<'caption'>,
+    signal?: AbortSignal,
+  ): Promise<CaptionAnswer> {
+    const subject = await this.#find(photo);
+    const model = await this.#deps.model('caption', id);
+    const { text, confidence } = await this.#answer(model, subject, { caption: prompt }, signal);
+    const { writer } = this.#deps;
     const { photoId } = subject;
     if (writer && photoId !== undefined)
       writer.transaction(() => {
-        saveModelCaption(writer, photoId, {
-          model: model(),
-          prompt: prompt ?? '',
-          text: result.text,
-          confidence: result.confidence,
-        });
+        saveModelCaption(writer, photoId, { model: model.version, prompt, text, confidence });
         indexWords(writer, photoId);
       });
-    return { ...pathFields(subject.path), caption: result.text, model: model() };
+    return { ...pathFields(subject.path), caption: text, model: model.version };
   }
 
-  async ask(ref: PhotoRef, question: string, signal?: AbortSignal): Promise<AskAnswer> {
-    const subject = await this.#find(ref);
-    const { text, confidence } = await this.#answer(subject, { question }, signal);
-    return { ...pathFields(subject.path), question, answer: text, model: this.#deps.model(), confidence };
+  async ask({ photo, question, model: id }: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer> {
+    const subject = await this.#find(photo);
+    const model = await this.#deps.model('ask', id);
+    const { text, confidence } = await this.#answer(model, subject, { question }, signal);
+    return { ...pathFields(subject.path), question, answer: text, model: model.version, confidence };
   }
 
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
-  async *chat(ref: PhotoRef, asking: Asking, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
-    const subject = await this.#find(ref);
+  async *chat({ photo, ...asking }: Args<'chat'>, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
+    const subject = await this.#find(photo);
     const { question, before, replaces } = place(turns(this.#history(subject)), asking);
+    const model = await this.#deps.model('chat', asking.model);
     const asked: ChatMessage = { role: 'user', text: question, model: null, sent: null, createdAt: now() };
     const answer: ChatMessage = {
       role: 'assistant',
       text: '',
-      model: this.#deps.model(),
+      model: model.version,
       sent: null,
       createdAt: asked.createdAt,
     };
@@ -86,7 +96,7 @@ export class Ask {
     // What a new answer replaces is given up for words only.
     const worthKeeping = (): boolean => whole || answer.text !== '' || replaces === undefined;
     try {
-      for await (const event of this.#stream(subject, { question, history: before }, signal)) {
+      for await (const event of this.#stream(model, subject, { question, history: before }, signal)) {
         if (event.type === 'done') {
           Object.assign(answer, { text: event.result.text, sent: event.result.sent });
           droppedTurns = event.result.droppedTurns;
@@ -107,21 +117,27 @@ export class Ask {
     yield { type: 'done', message: answer, droppedTurns };
   }
 
-  async #answer(subject: Subject, prompt: Prompt, signal?: AbortSignal): Promise<Generated> {
-    for await (const event of this.#stream(subject, prompt, signal))
+  async #answer(model: Writer, subject: Subject, prompt: Prompt, signal?: AbortSignal): Promise<Generated> {
+    for await (const event of this.#stream(model, subject, prompt, signal))
       if (event.type === 'done') return event.result;
     throw new AppError('internal', 'The model ended without an answer.');
   }
 
-  async *#stream(subject: Subject, prompt: Prompt, signal?: AbortSignal): AsyncGenerator<GenerateEvent> {
-    const look = await this.#look(subject);
-    yield* (await this.#deps.generate.get()).generate({ look, prompt }, signal);
+  async *#stream(
+    model: Writer,
+    subject: Subject,
+    prompt: Prompt,
+    signal?: AbortSignal,
+  ): AsyncGenerator<GenerateEvent> {
+    const look = await this.#look(model, subject);
+    yield* (await this.#deps.generate(model).get()).generate({ look, prompt }, signal);
   }
 
-  async #look({ path }: Subject): Promise<Look> {
-    const lane = await this.#deps.index.get();
+  async #look({ manifest: { preprocess } }: Writer, { path }: Subject): Promise<Look> {
+    const lane = await this.#deps.index().get();
+    const file = { id: 0, path, name: splitRelative(path).name };
     try {
-      return { pixels: await lane.pixels({ file: { id: 0, path, name: splitRelative(path).name } }) };
+      return { pixels: await lane.pixels({ file, preprocess }) };
     } catch (error) {
       if (error instanceof AppError && error.code === 'unreadable')
         throw new AppError('unreadable', `${pathFields(path).path}: ${error.message}`, { cause: error });

@@ -2,6 +2,7 @@
 import { AppError } from '../../shared/errors.ts';
 import type { GenerateLane, IndexLane, Look } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
+import type { Preprocess } from '../inference/model.ts';
 import { log } from '../lib/log.ts';
 import { photoPath } from '../store/browse.ts';
 import type { WriteDb } from '../store/database.ts';
@@ -16,8 +17,8 @@ export interface CaptionDeps {
   db: WriteDb;
   generate: Lane<GenerateLane>;
   index: Lane<IndexLane>;
-  /** Version of the model that writes. */
-  model: string;
+  /** The model that writes. */
+  model: { version: string; manifest: { preprocess: Preprocess } };
 }
 
 export interface CaptionProgress {
@@ -37,7 +38,7 @@ export async function captionPending(
   for (;;) {
     await progress.pass();
     if (signal.aborted) return;
-    const batch = uncaptioned(deps.db, deps.model, after, batchSize);
+    const batch = uncaptioned(deps.db, deps.model.version, after, batchSize);
     const last = batch.at(-1);
     if (!last) return;
     await captionBatch(deps, batch, signal);
@@ -64,23 +65,28 @@ async function captionBatch(deps: CaptionDeps, batch: Uncaptioned[], signal: Abo
 }
 
 async function write({ db, generate, index, model }: CaptionDeps, batch: Uncaptioned[]): Promise<void> {
-  const looks = await Promise.all(batch.map((photo) => look(db, index, photo)));
+  const looks = await Promise.all(batch.map((photo) => look({ db, index, model }, photo)));
   const results = await (await generate.get()).captions({ looks });
   db.transaction(() => {
     batch.forEach(({ photoId }, i) => {
       const result = results[i];
       if (!result) return;
-      saveModelCaption(db, photoId, { model, prompt: '', text: result.text, confidence: result.confidence });
+      const { text, confidence } = result;
+      saveModelCaption(db, photoId, { model: model.version, prompt: '', text, confidence });
       indexWords(db, photoId);
     });
   });
 }
 
 /** The prefix kept from indexing, or the photo decoded again. */
-async function look(db: WriteDb, index: Lane<IndexLane>, photo: Uncaptioned): Promise<Look> {
+async function look(
+  { db, index, model }: Pick<CaptionDeps, 'db' | 'index' | 'model'>,
+  photo: Uncaptioned,
+): Promise<Look> {
   if (photo.prefix) return { prefix: photo.prefix };
   const path = photoPath(db, photo.photoId);
   if (!path) throw new AppError('not-found', `Photo ${photo.photoId} has no file.`);
   const file = { id: photo.photoId, path, name: splitRelative(path).name };
-  return { pixels: await (await index.get()).pixels({ file }) };
+  const { preprocess } = model.manifest;
+  return { pixels: await (await index.get()).pixels({ file, preprocess }) };
 }

@@ -37,6 +37,8 @@ export interface IndexerDeps {
   lane: Lane<IndexLane>;
   /** Version of the model that embeds, null where there is none. */
   model: string | null;
+  /** Whether the same model writes captions, from what it sees now. */
+  captions: boolean;
 }
 
 export interface IndexProgress {
@@ -189,7 +191,7 @@ class IndexRun {
   }
 
   #save(photos: SeenPhoto[], files: Map<number, PendingFile>, hashes: Map<number, Uint8Array>): void {
-    const { db, model } = this.#deps;
+    const { db, model, captions } = this.#deps;
     const saved: PendingFile[] = [];
     db.transaction(() => {
       for (const photo of photos) {
@@ -200,7 +202,7 @@ class IndexRun {
           restamp(db, file.id, photo); // still being written: the next pass reads it again
           continue;
         }
-        savePhoto(db, { file, hash, photo, model });
+        savePhoto(db, { file, hash, photo: captions ? photo : { ...photo, prefix: null }, model });
         saved.push(file);
       }
     });

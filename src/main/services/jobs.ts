@@ -26,9 +26,11 @@ interface Running {
   finished: Promise<unknown>;
 }
 
+const firstPhase = { index: 'scan', export: 'export', model: 'copy' } as const;
 const busy = {
   index: 'Iris is indexing already. Wait for it, or cancel it.',
   export: 'Iris is exporting already. Wait for it, or cancel it.',
+  model: 'Iris is adding a model already. Wait for it, or cancel it.',
 };
 
 /** One job of each kind at a time. */
@@ -150,6 +152,14 @@ export class Jobs {
     abort(this.#find(id));
   }
 
+  /** Cancels the job of this kind, if one runs, and waits for its end. */
+  async stop(kind: Job['kind']): Promise<void> {
+    const entry = [...this.#running.values()].find(({ job }) => job.kind === kind);
+    if (!entry) return;
+    abort(entry);
+    await entry.finished;
+  }
+
   #find(id: number): Running {
     const entry = this.#running.get(id);
     if (!entry) throw new AppError('not-found', `There is no running job ${id}.`);
@@ -193,7 +203,7 @@ function newJob(id: number, kind: Job['kind']): Job {
     id,
     kind,
     state: 'running',
-    phase: kind === 'index' ? 'scan' : 'export',
+    phase: firstPhase[kind],
     done: 0,
     total: 0,
     rate: 0,

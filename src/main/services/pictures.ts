@@ -14,12 +14,12 @@ const longestMs = 120_000;
 
 export class Pictures {
   readonly #db: ReadDb;
-  readonly #lane: Lane<IndexLane>;
+  readonly #lane: () => Lane<IndexLane>;
   readonly #remembered = new ByteCache(rememberedBytes);
   /** By the same key: two that ask for the same photo wait for one decoding. */
   readonly #decoding = new Map<string, Promise<Uint8Array>>();
 
-  constructor(db: ReadDb, lane: Lane<IndexLane>) {
+  constructor(db: ReadDb, lane: () => Lane<IndexLane>) {
     this.#db = db;
     this.#lane = lane;
   }
@@ -52,10 +52,11 @@ export class Pictures {
   }
 
   async #decode({ path, name }: Original): Promise<Uint8Array> {
-    const lane = await this.#lane.get();
-    const timer = setTimeout(() => this.#lane.kill('Decoding a photo took too long.'), longestMs);
+    const lane = this.#lane();
+    const client = await lane.get();
+    const timer = setTimeout(() => lane.kill('Decoding a photo took too long.'), longestMs);
     try {
-      return await lane.picture({ file: { id: 0, path, name } });
+      return await client.picture({ file: { id: 0, path, name } });
     } finally {
       clearTimeout(timer);
     }

@@ -1,5 +1,5 @@
 /** What a person decided: stars and tags of photos, saved searches, settings. Never computed, never lost. */
-import type { Args, Filter, SavedSearch, SettingKey, Settings } from '../../shared/contract.ts';
+import type { Args, Filter, Role, SavedSearch, SettingKey, Settings } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { ReadDb, WriteDb } from './database.ts';
 import { indexWords, requirePhotos } from './texts.ts';
@@ -78,12 +78,33 @@ export function removeSearch(db: WriteDb, id: number): void {
 }
 
 export function settings(db: ReadDb): Settings {
-  const rows = db.all<{ key: SettingKey; value: string }>('SELECT key, value FROM setting');
+  const rows = db.all<{ key: SettingKey; value: string }>(
+    "SELECT key, value FROM setting WHERE key NOT LIKE 'model:%'",
+  );
   return Object.fromEntries(rows.map(({ key, value }) => [key, JSON.parse(value) as unknown]));
 }
 
 export function saveSetting(db: WriteDb, { key, value }: Args<'saveSettings'>): void {
   db.run('INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)', key, JSON.stringify(value));
+}
+
+/** Ids of the models that were chosen; `searching` is the one that searches until `search` has seen all photos. */
+export type ModelChoices = Partial<Record<Role | 'searching', string>>;
+
+export function modelChoices(db: ReadDb): ModelChoices {
+  const rows = db.all<{ role: string; id: string }>(
+    "SELECT substr(key, 7) AS role, value ->> '$' AS id FROM setting WHERE key LIKE 'model:%'",
+  );
+  return Object.fromEntries(rows.map(({ role, id }) => [role, id]));
+}
+
+/** Keeps these choices and no other ones, wholly or not at all. */
+export function saveModelChoices(db: WriteDb, choices: ModelChoices): void {
+  db.transaction(() => {
+    db.run("DELETE FROM setting WHERE key LIKE 'model:%'");
+    for (const [role, id] of Object.entries(choices))
+      db.run('INSERT INTO setting (key, value) VALUES (?, ?)', `model:${role}`, JSON.stringify(id));
+  });
 }
 
 /**

@@ -60,7 +60,8 @@ export function saveModelResults(db: WriteDb, photoId: number, results: ModelRes
   );
   if (results.prefix)
     db.run(
-      'INSERT OR REPLACE INTO cache.prefix (photo_id, model, tokens) VALUES (?, ?, ?)',
+      `INSERT OR REPLACE INTO cache.prefix (photo_id, model, tokens) SELECT ?1, ?2, ?3
+       WHERE NOT EXISTS (SELECT 1 FROM cache.caption WHERE photo_id = ?1 AND prompt = '')`,
       photoId,
       results.model,
       results.prefix,
@@ -106,14 +107,14 @@ export interface Uncaptioned {
   prefix: Uint8Array | null;
 }
 
-/** Photos after id `after` that `model` has not captioned, with the prefix kept from indexing. */
+/** Photos after id `after` that no model has captioned, with the prefix that `model` kept from indexing. */
 export function uncaptioned(db: ReadDb, model: string, after: number, limit: number): Uncaptioned[] {
   return db.all(
     `SELECT m.photo_id AS photoId, x.tokens AS prefix FROM cache.metadata m
      LEFT JOIN cache.prefix x ON x.photo_id = m.photo_id AND x.model = ?1
      WHERE EXISTS (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND f.present = 1)
        AND NOT EXISTS (SELECT 1 FROM cache.caption c
-                       WHERE c.photo_id = m.photo_id AND c.model = ?1 AND c.prompt = '')
+                       WHERE c.photo_id = m.photo_id AND c.prompt = '')
        AND m.photo_id > ?2
      ORDER BY m.photo_id LIMIT ?3`,
     model,
@@ -122,14 +123,13 @@ export function uncaptioned(db: ReadDb, model: string, after: number, limit: num
   );
 }
 
-export function countUncaptioned(db: ReadDb, model: string): number {
+export function countUncaptioned(db: ReadDb): number {
   return (
     db.get<{ n: number }>(
       `SELECT count(*) AS n FROM cache.metadata m
        WHERE EXISTS (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND f.present = 1)
          AND NOT EXISTS (SELECT 1 FROM cache.caption c
-                         WHERE c.photo_id = m.photo_id AND c.model = ? AND c.prompt = '')`,
-      model,
+                         WHERE c.photo_id = m.photo_id AND c.prompt = '')`,
     )?.n ?? 0
   );
 }
@@ -151,7 +151,28 @@ export function saveModelCaption(db: WriteDb, photoId: number, caption: ModelCap
     caption.confidence,
     new Date().toISOString(),
   );
-  db.run('DELETE FROM cache.prefix WHERE photo_id = ? AND model = ?', photoId, caption.model);
+  db.run('DELETE FROM cache.prefix WHERE photo_id = ?', photoId);
+}
+
+/** How many photos that can be read `before` has seen and `model` has not. */
+export function unseenBy(db: ReadDb, model: string, before: string): number {
+  return (
+    db.get<{ n: number }>(
+      `SELECT count(*) AS n FROM cache.embedding e WHERE e.model = ?2
+         AND EXISTS (SELECT 1 FROM file f WHERE f.photo_id = e.photo_id AND f.present = 1
+                     AND f.id NOT IN (SELECT file_id FROM cache.problem))
+         AND NOT EXISTS (SELECT 1 FROM cache.embedding n WHERE n.photo_id = e.photo_id AND n.model = ?1)`,
+      model,
+      before,
+    )?.n ?? 0
+  );
+}
+
+/** What a model that goes away has seen; its captions stay, as they are shown. */
+export function forgetModel(db: WriteDb, model: string): void {
+  db.transaction(() => {
+    for (const table of ['embedding', 'prefix']) db.run(`DELETE FROM cache.${table} WHERE model = ?`, model);
+  });
 }
 
 export function schemaVersion(db: ReadDb): number {

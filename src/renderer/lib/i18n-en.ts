@@ -53,6 +53,7 @@ export const en: Messages = {
     index: 'Making searchable',
     caption: 'Writing captions',
     export: 'Writing files',
+    copy: 'Copying',
     finished: 'Finishing',
     rate: (rate) => `${rate} photos/s`,
     left: (time) => `${time} left`,

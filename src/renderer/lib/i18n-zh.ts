@@ -49,6 +49,7 @@ export const zh: Messages = {
     index: '正在建立搜索',
     caption: '正在撰写说明',
     export: '正在写入文件',
+    copy: '正在复制',
     finished: '即将完成',
     rate: (rate) => `每秒 ${rate} 张`,
     left: (time) => `还需 ${time}`,

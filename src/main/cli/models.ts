@@ -1,0 +1,85 @@
+/** `iris models`: what is here, adding and removing, giving a model its work, comparing hashes. */
+import path from 'node:path';
+import type { Args, Engine, ModelInfo, Role } from '../../shared/contract.ts';
+import { AppError } from '../../shared/errors.ts';
+import { followJob } from './commands.ts';
+import { print, printJson, ProgressLine, say, withEngine, type Common } from './output.ts';
+
+/** Lists all models; fails where one is damaged or gone. */
+export async function listModels(options: Common): Promise<number> {
+  return await tell(options, await modelsOf(options, {}));
+}
+
+/** The same after comparing the hashes of all files, of one model or all. */
+export async function verifyModels(id: string | undefined, options: Common): Promise<number> {
+  const all = await modelsOf(options, { verify: true });
+  const wanted = id === undefined ? all : all.filter((model) => model.id === id);
+  if (wanted.length === 0 && id !== undefined) throw unknown(id, all);
+  return await tell(options, wanted);
+}
+
+export async function addModel(folder: string, options: Common): Promise<number> {
+  const added = await withEngine(options, 'write', 'iris models add', async (engine) => {
+    const listening = new AbortController();
+    const line = new ProgressLine();
+    void showJobs(engine, line, listening.signal);
+    return await engine.addModel({ folder: path.resolve(folder) }).finally(() => listening.abort());
+  });
+  if (options.json) printJson(added);
+  else print(lineOf(added));
+  say(`"iris models use ROLE ${added.id}" gives it work; it can ${added.can.join(', ')}.`);
+  return 0;
+}
+
+export async function removeModel(id: string, options: Common): Promise<number> {
+  await withEngine(options, 'write', 'iris models remove', (engine) => engine.removeModel({ id }));
+  if (options.json) printJson({ removed: id });
+  else print(`${id} is removed.`);
+  return 0;
+}
+
+/** Chooses a model and, for search, waits until it has seen the photos; Ctrl-C leaves the rest for the next index. */
+export async function useModel(role: Role, id: string, options: Common): Promise<number> {
+  return await withEngine(options, 'write', 'iris models use', async (engine) => {
+    const ended = await followJob(engine, () => engine.useModel({ role, id }));
+    if (ended?.error) throw new AppError('internal', ended.error);
+    const now = (await engine.models({})).filter((model) => model.roles.includes(role) || model.id === id);
+    const chosen = now.find((model) => model.id === id);
+    if (options.json) printJson(now);
+    else if (chosen?.roles.includes(role)) print(`${chosen.name} is used for ${role} now.`);
+    if (!chosen?.waiting) return 0;
+    say(`${chosen.waiting} photos wait for ${chosen.name}; the other model searches until then.`);
+    say('"iris index FOLDER" goes on; a folder that is offline must be connected first.');
+    return 1;
+  });
+}
+
+function modelsOf(options: Common, args: Args<'models'>): Promise<ModelInfo[]> {
+  return withEngine(options, 'read', 'iris models', (engine) => engine.models(args));
+}
+
+function tell(options: Common, list: readonly ModelInfo[]): Promise<number> {
+  if (options.json) printJson(list);
+  else
+    for (const model of list) {
+      print(lineOf(model));
+      if (model.reason) say(`  ${model.reason}`);
+      if (model.waiting) say(`  chosen for search; ${model.waiting} photos wait for it`);
+    }
+  return Promise.resolve(list.every((model) => model.state === 'ready') ? 0 : 1);
+}
+
+function lineOf({ id, name, bytes, memoryMb, can, roles, license, origin, state }: ModelInfo): string {
+  const size = `${Math.round(bytes / 1e6)} MB on disk, ${memoryMb} MB of memory`;
+  const does = roles.length > 0 ? `does ${roles.join(', ')}` : 'does nothing now';
+  return `${id}  ${name}, ${size}; can ${can.join(', ') || 'nothing'}; ${does}; ${license}; ${origin}; ${state}`;
+}
+
+function unknown(id: string, all: readonly ModelInfo[]): AppError {
+  const known = all.map((model) => model.id).join(', ') || 'none';
+  return new AppError('model', `There is no model "${id}". Expected one of: ${known}.`);
+}
+
+async function showJobs(engine: Engine, line: ProgressLine, signal: AbortSignal): Promise<void> {
+  for await (const event of engine.events({}, signal)) if (event.type === 'job') line.show(event.job);
+}
