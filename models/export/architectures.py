@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from export import dual_encoder
+from export import dual_encoder, vlm
 from export.folder import Checkpoint, ModelFolder
 
 ARCHITECTURES = {
     "CLIPModel": dual_encoder.clip,
+    "LlavaForConditionalGeneration": vlm.llava,
 }
 
 

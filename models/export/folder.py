@@ -103,7 +103,7 @@ class ModelFolder:
         backend.no_padding()
         backend.no_truncation()
         backend.save(str(place / "tokenizer.json"))
-        config = {"clean_up_tokenization_spaces": bool(tokenizer.clean_up_tokenization_spaces)}
+        config = {"clean_up_tokenization_spaces": bool(tokenizer.clean_up_tokenization_spaces), "bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
         (place / "tokenizer_config.json").write_text(json.dumps(config) + "\n")
         prefix = f"{subfolder}/" if subfolder else ""
         return {"tokenizer": f"{prefix}tokenizer.json", "tokenizerConfig": f"{prefix}tokenizer_config.json"}

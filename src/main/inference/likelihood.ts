@@ -92,7 +92,7 @@ export async function scoreTexts<Cache>(
 
 /** The prompt with room for the longest text, the end of the text and a space between them included. */
 function fitBeside<Cache>(
-  { facts, tokenizer }: Language<Cache>,
+  { facts, tokenizer, render }: Language<Cache>,
   texts: readonly string[],
   prompt: Prompt,
 ): FittedPrompt {
@@ -103,7 +103,7 @@ function fitBeside<Cache>(
     const start = texts[sizes.indexOf(longest)]?.slice(0, 60) ?? '';
     throw new AppError('bad-request', `The text "${start}…" has ${longest - 2} tokens and ${room - 2} fit.`);
   }
-  return fitPrompt(facts, tokenizer, prompt, longest);
+  return fitPrompt(facts, tokenizer, prompt, longest, render);
 }
 
 const plain = { addSpecialTokens: false, plain: true } as const;
@@ -113,7 +113,7 @@ const plain = { addSpecialTokens: false, plain: true } as const;
  * them: " dog" is another token than "dog". Where their seam falls inside a token, the text is read by itself.
  */
 function tokensAfter<Cache>(
-  { facts, tokenizer, continues }: Language<Cache>,
+  { facts, tokenizer, continues, render }: Language<Cache>,
   fitted: FittedPrompt,
   prompt: Prompt,
   text: string,
@@ -121,7 +121,8 @@ function tokensAfter<Cache>(
   if (text.trim() === '') return [];
   if (!continues) return tokenizer.encode(text, plain);
   const answers = facts.answerTemplate.slice(0, Math.max(0, facts.answerTemplate.indexOf('{answer}')));
-  const seam = prompt.question === undefined ? (/(?:^|\s)$/.test(fitted.text) ? '' : ' ') : answers;
+  const blank = /(?:^|\s)$/.test(fitted.text) ? '' : ' ';
+  const seam = prompt.question === undefined || render ? blank : answers;
   const joined = /^\s/.test(text) ? text : seam + text;
   const head = tokenizer.encode(fitted.text, plain);
   const whole = tokenizer.encode(fitted.text + joined, plain);

@@ -55,7 +55,7 @@ interface Facts {
 
 function languageFiles(facts: Facts): string[] {
   return Object.entries<unknown>({ ...facts }).flatMap(([name, value]) =>
-    typeof value === 'string' && name !== 'vision' && /\.(?:onnx|json)$/.test(value) ? value : [],
+    typeof value === 'string' && name !== 'vision' && /\.(?:onnx|json|jinja)$/.test(value) ? value : [],
   );
 }
 

@@ -10,7 +10,9 @@ import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
 /** A model's file as a fact of its manifest: strings that end so, and only they, name files that are opened. */
 export const onnxFile = z.string().endsWith('.onnx');
-const jsonFile = z.string().endsWith('.json');
+export const jsonFile = z.string().endsWith('.json');
+/** A chat template by itself, or as `chat_template` in one of the tokenizer's files. */
+export const templateFile = z.string().regex(/\.(?:jinja|json)$/);
 
 /** Where a text side's tokenizer is. */
 export const tokenizerFiles = { tokenizer: jsonFile, tokenizerConfig: jsonFile };

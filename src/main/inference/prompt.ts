@@ -39,18 +39,24 @@ export const languageFacts = {
 
 export type LanguageFacts = z.infer<z.ZodObject<typeof languageFacts>>;
 
-export interface FittedPrompt {
-  /** The rendered text, as it goes to the model beside the picture. */
+export interface Rendered {
+  /** The text as it goes to the model beside the picture. */
   text: string;
-  /** Its tokens, with the marks around it. */
+  /** Its tokens, with the marks around it and without any that stands for the photo. */
   ids: number[];
   /** How many of them come before the photo's positions. */
   imageAt: number;
+}
+
+/** A prompt after some turns, in the form that the model was trained on. */
+export type Render = (prompt: Prompt, turns: readonly Turn[]) => Rendered;
+
+export interface FittedPrompt extends Rendered {
   /** Whole turns left out, oldest first. */
   droppedTurns: number;
 }
 
-function fill(
+export function fill(
   template: string,
   values: Readonly<Partial<Record<'prompt' | 'question' | 'answer', string>>>,
 ): string {
@@ -60,7 +66,12 @@ function fill(
   );
 }
 
-function render(generate: LanguageFacts, prompt: Prompt, turns: readonly Turn[]): string {
+/** One text by the manifest's templates, all of it encoded as plain text. */
+export function plainRender(facts: LanguageFacts, tokenizer: Tokenizer): Render {
+  return (prompt, turns) => encode(facts, tokenizer, renderText(facts, prompt, turns));
+}
+
+function renderText(generate: LanguageFacts, prompt: Prompt, turns: readonly Turn[]): string {
   if (prompt.question === undefined) {
     const start = prompt.caption?.trim();
     return fill(generate.captionTemplate, {
@@ -84,12 +95,13 @@ export function fitPrompt(
   tokenizer: Tokenizer,
   prompt: Prompt,
   maxNewTokens: number,
+  render: Render = plainRender(generate, tokenizer),
 ): FittedPrompt {
   const history = prompt.history ?? [];
   const room = generate.context - generate.imageTokens - maxNewTokens;
   const attempt = (kept: number): FittedPrompt => {
-    const text = render(generate, prompt, history.slice(history.length - kept));
-    return { ...encode(generate, tokenizer, text), droppedTurns: history.length - kept };
+    const rendered = render(prompt, history.slice(history.length - kept));
+    return { ...rendered, droppedTurns: history.length - kept };
   };
   let fitted = attempt(0);
   if (fitted.ids.length > room) throw tooLong(prompt, fitted, room, tokenizer);
@@ -102,11 +114,7 @@ export function fitPrompt(
 }
 
 /** The text's tokens between the prompt's marks, and where among them the photo is. */
-function encode(
-  generate: LanguageFacts,
-  tokenizer: Tokenizer,
-  text: string,
-): Omit<FittedPrompt, 'droppedTurns'> {
+function encode(generate: LanguageFacts, tokenizer: Tokenizer, text: string): Rendered {
   const { start, end } = generate.promptMarks ?? { start: [generate.bos], end: [] };
   const idsOf = (part: string): number[] => tokenizer.encode(part, { addSpecialTokens: false, plain: true });
   if (generate.imageTemplate === undefined)

@@ -1,10 +1,11 @@
 /**
  * Text to token ids and back, with user text kept apart from control tokens.
  *
- * [Note: user text is text] A person may type `[SEP]` or `<image>`. A second tokenizer without any special
- * token encodes what people write, so that no text can become a control token; the control tokens around it
- * are added as ids, by the program alone.
+ * [Note: user text is text] A person may type `[SEP]` or `<image>`. A second tokenizer, in which every special
+ * token has a secret name, drawn anew in each process, encodes what people write, so that no text can become a
+ * control token. Those that a chat template writes get their secret names before the text goes in.
  */
+import { randomUUID } from 'node:crypto';
 import * as library from '@huggingface/tokenizers';
 import { z } from 'zod';
 import { AppError, reasonOf } from '../../shared/errors.ts';
@@ -46,8 +47,16 @@ export interface EncodeOptions {
   maxTokens?: number;
 }
 
+/** A piece of a prompt: what the program wrote may name control tokens, what a person wrote is plain text. */
+export interface Piece {
+  text: string;
+  plain: boolean;
+}
+
 export interface Tokenizer {
   encode(text: string, options: EncodeOptions): number[];
+  /** Ids of the pieces as one text, with the tokenizer's own marks around it unless it begins with them itself. */
+  encodePieces(pieces: readonly Piece[]): number[];
   /** Text of the ids without special tokens. Bytes cut inside a character show as U+FFFD at the end. */
   decode(ids: readonly number[]): string;
 }
@@ -58,10 +67,14 @@ export function loadTokenizer(tokenizerJson: unknown, configJson: unknown): Toke
     const file = tokenizerSchema.parse(tokenizerJson);
     const config = configSchema.parse(configJson);
     const full = new HuggingFaceTokenizer(file, config);
-    const plain = new HuggingFaceTokenizer(withoutSpecial(file), config);
+    const names = secretNames(file);
+    const plain = new HuggingFaceTokenizer(withSecretNames(file, names), config);
     const cleanUp = config.clean_up_tokenization_spaces ?? false;
+    const marks = findMarks(full);
+    const encode = makeEncode({ full, plain, marks }, correction(file.normalizer));
     return {
-      encode: makeEncode(full, plain, correction(file.normalizer)),
+      encode,
+      encodePieces: makeEncodePieces(encode, names, marks.before[0]),
       decode: makeDecode(full, cleanUp),
     };
   } catch (error) {
@@ -69,12 +82,16 @@ export function loadTokenizer(tokenizerJson: unknown, configJson: unknown): Toke
   }
 }
 
+interface Encoders {
+  full: HuggingFaceTokenizer;
+  plain: HuggingFaceTokenizer;
+  marks: Marks;
+}
+
 function makeEncode(
-  full: HuggingFaceTokenizer,
-  plain: HuggingFaceTokenizer,
+  { full, plain, marks }: Encoders,
   correct: (text: string) => string,
 ): Tokenizer['encode'] {
-  const marks = findMarks(full);
   return (text, options) => {
     const tokenizer = options.plain ? plain : full;
     const { ids } = tokenizer.encode(correct(text), { add_special_tokens: false });
@@ -107,29 +124,55 @@ function correction(normalizer: unknown): (text: string) => string {
 }
 
 /** The ids that the tokenizer puts before and after one text. */
-function findMarks(tokenizer: HuggingFaceTokenizer): { before: number[]; after: number[] } {
+interface Marks {
+  before: number[];
+  after: number[];
+}
+
+function findMarks(tokenizer: HuggingFaceTokenizer): Marks {
   const bare = tokenizer.encode('a', { add_special_tokens: false }).ids;
   const marked = tokenizer.encode('a', { add_special_tokens: true }).ids;
   const start = marked.findIndex((_, at) => bare.every((id, i) => marked[at + i] === id));
   return { before: marked.slice(0, start), after: marked.slice(start + bare.length) };
 }
 
-/**
- * The same tokenizer without its special tokens, neither as added tokens nor as words of the vocabulary,
- * where some models would still find them. Ordinary added tokens stay, and so does the unknown token.
- */
-function withoutSpecial(file: TokenizerFile): TokenizerFile {
-  const special = new Set(file.added_tokens.filter((token) => token.special).map((token) => token.content));
-  const unknown = file.model.unk_token;
-  if (typeof unknown === 'string') special.delete(unknown);
-  const vocab = Array.isArray(file.model.vocab)
-    ? // Ids are positions here, so the place is kept under a name that no text has.
-      file.model.vocab.map((entry, id) => (special.has(entry[0]) ? unreachable(id, entry[1]) : entry))
-    : Object.fromEntries(Object.entries(file.model.vocab).filter(([token]) => !special.has(token)));
-  const kept = file.added_tokens.filter((token) => !token.special);
-  return { ...file, added_tokens: kept, model: { ...file.model, vocab } };
+/** See [Note: user text is text]. The longest first, so that one which holds another is found whole. */
+function secretNames(file: TokenizerFile): Map<string, string> {
+  const secret = randomUUID();
+  const special = file.added_tokens.filter((token) => token.special).map((token) => token.content);
+  const byLength = special.sort((a, b) => b.length - a.length);
+  return new Map(byLength.map((content, at) => [content, `\u{F0000}${secret} ${at}\u{F0000}`]));
 }
 
-function unreachable(id: number, score: number): [string, number] {
-  return [`\u{F0000}${id}\u{F0000}`, score];
+/**
+ * The same tokenizer in which special tokens have their secret names, as added tokens and, where some models
+ * would still find them, as words of the vocabulary. Ordinary added tokens stay, and so does the unknown token.
+ */
+function withSecretNames(file: TokenizerFile, names: ReadonlyMap<string, string>): TokenizerFile {
+  const unknown = file.model.unk_token;
+  const nameOf = (token: string): string => (token === unknown ? token : (names.get(token) ?? token));
+  const vocab = Array.isArray(file.model.vocab)
+    ? file.model.vocab.map(([token, score]): [string, number] => [nameOf(token), score])
+    : Object.fromEntries(Object.entries(file.model.vocab).map(([token, id]) => [nameOf(token), id]));
+  const added = file.added_tokens.map((token) =>
+    token.special ? { ...token, content: names.get(token.content) ?? '', normalized: false } : token,
+  );
+  return { ...file, added_tokens: added, model: { ...file.model, vocab } };
+}
+
+function makeEncodePieces(
+  encode: Tokenizer['encode'],
+  names: ReadonlyMap<string, string>,
+  start: number | undefined,
+): Tokenizer['encodePieces'] {
+  const pattern = [...names.keys()].map((name) => name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|');
+  const control = new RegExp(pattern === '' ? '(?!)' : pattern, 'g');
+  const rename = (text: string): string => text.replace(control, (name) => names.get(name) ?? name);
+  return (pieces) => {
+    const text = pieces.map((piece) => (piece.plain ? piece.text : rename(piece.text))).join('');
+    const bare = encode(text, { addSpecialTokens: false, plain: true });
+    // As transformers has it: a template that writes the mark of the beginning gets no second one.
+    const marked = start !== undefined && bare[0] === start;
+    return marked ? bare : encode(text, { addSpecialTokens: true, plain: true });
+  };
 }

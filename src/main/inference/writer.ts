@@ -3,7 +3,7 @@ import { beamSearch, type BeamDecoding } from './beam.ts';
 import { confidence, decodeRows, type Decoder, type Sequence } from './generate.ts';
 import { scoreTexts } from './likelihood.ts';
 import type { GenerateOptions, Generated, Model, Prompt } from './model.ts';
-import { fitPrompt, type FittedPrompt, type LanguageFacts } from './prompt.ts';
+import { fitPrompt, type FittedPrompt, type LanguageFacts, type Render } from './prompt.ts';
 import type { Rules } from './sampling.ts';
 import { openTextStream, type TextStream } from './streaming.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -14,6 +14,8 @@ export interface Language<Cache> {
   tokenizer: Tokenizer;
   /** Whether new tokens go on after the prompt's own, as in a decoder-only model; T5 begins anew. */
   continues: boolean;
+  /** How a prompt becomes text and ids; by the manifest's templates by default. */
+  render?: Render;
   /** A decoder with one row for each photo's prefix, all with the same prompt. */
   decoder(prefixes: readonly Float32Array[], fitted: FittedPrompt, prompt: Prompt): Decoder<Cache>;
   /** The same over the prompt alone, for the prior; missing where every word attends to a photo. */
@@ -61,7 +63,7 @@ async function write<Cache>(
   if (prefixes.length === 0) return [];
   const { facts, tokenizer } = language;
   const maxNewTokens = options.maxNewTokens ?? facts.maxNewTokens;
-  const fitted = fitPrompt(facts, tokenizer, prompt, maxNewTokens);
+  const fitted = fitPrompt(facts, tokenizer, prompt, maxNewTokens, language.render);
   const textOf = textReader(language, prompt, fitted.ids);
   const streams = prefixes.map(() => openTextStream({ textOf, stop: options.stop, onText: options.onText }));
   const decoder = language.decoder(prefixes, fitted, prompt);

@@ -118,8 +118,11 @@ def written(model, *, skip: int = 0, beams: int = 1, tokens: int = 10, **inputs)
     return new[: ends[0]] if ends else new
 
 
-def subword_tokenizer(corpus: list[str] | None = None, size: int = 400, special: tuple[str, ...] = ("<pad>", "<s>", "</s>", "<unk>")):
-    """A small byte-level BPE trained on the spot, as GPT-2's, OPT's and Llama 3's are: no text is unknown to it."""
+def subword_tokenizer(corpus: list[str] | None = None, size: int = 400, special: tuple[str, ...] = ("<pad>", "<s>", "</s>", "<unk>"), names: dict | None = None):
+    """A small byte-level BPE trained on the spot, as GPT-2's, OPT's and Llama 3's are: no text is unknown to it.
+
+    `names` says which of the special tokens is which; by default the first four are pad, bos, eos and unk.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -127,8 +130,23 @@ def subword_tokenizer(corpus: list[str] | None = None, size: int = 400, special:
     backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(special), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
     backend.train_from_iterator(corpus or CORPUS, trainer)
-    names = dict(zip(("pad_token", "bos_token", "eos_token", "unk_token"), special))
+    names = names or dict(zip(("pad_token", "bos_token", "eos_token", "unk_token"), special))
     return PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False, **names)
+
+
+def llama_tokenizer(corpus: list[str] | None = None, size: int = 300, extra: list[str] | None = None):
+    """A small tokenizer of Llama's kind trained on the spot: blanks as ▁, unknown characters as bytes, <s> before a text."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import LlamaTokenizer
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    backend.train_from_iterator(corpus or CORPUS, trainers.BpeTrainer(vocab_size=size, show_progress=False))
+    trained = json.loads(backend.to_str())["model"]
+    words = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *sorted(trained["vocab"], key=trained["vocab"].get)]
+    tokenizer = LlamaTokenizer(vocab={word: at for at, word in enumerate(words)}, merges=[tuple(pair) for pair in trained["merges"]], add_bos_token=True)
+    tokenizer.add_special_tokens({"additional_special_tokens": extra or []})
+    return tokenizer
 
 
 def wordpiece_tokenizer(corpus: list[str] | None = None, size: int = 400):

@@ -1,12 +1,21 @@
-/** Captions and answers: an image prefix before a prompt in a decoder-only language model. */
+/** Captions and answers: an image prefix before a prompt, or within it, in a decoder-only language model. */
 import { z } from 'zod';
 import { causalDecoder } from '../causal.ts';
-import { isCache, openGather } from '../kv-cache.ts';
+import { openChat } from '../chat-template.ts';
+import { isCache, openGather, type KvCache } from '../kv-cache.ts';
 import type { Model } from '../model.ts';
-import { closeParts, onnxFile, openParts, openTokenizer, readRows, type Opening } from '../parts.ts';
+import {
+  closeParts,
+  onnxFile,
+  openParts,
+  openTokenizer,
+  readRows,
+  templateFile,
+  type Opening,
+} from '../parts.ts';
 import { languageFacts } from '../prompt.ts';
 import type { VisionReader } from '../vision.ts';
-import { writerOf, type Writer } from '../writer.ts';
+import { writerOf, type Language, type Writer } from '../writer.ts';
 
 export const vlmSchema = z.strictObject({
   ...languageFacts,
@@ -16,6 +25,9 @@ export const vlmSchema = z.strictObject({
   decoder: onnxFile,
   outputs: z.strictObject({ imageTokens: z.string() }),
   imageTokens: z.int().positive(),
+  /** For a chat model; the picture comes in the place of `imageToken`, else before the prompt. */
+  chatTemplate: templateFile.optional(),
+  imageToken: z.string().min(1).optional(),
   width: z.int().positive(),
   layers: z.int().positive(),
   heads: z.int().positive(),
@@ -41,19 +53,33 @@ export type Generator = Required<Pick<Model, keyof Writer | 'close'>>;
 
 /** Opens the language side. Throws AppError('model'), with nothing left open. */
 export async function openGenerator(opening: Opening, facts: VlmManifest): Promise<Generator> {
+  const language = await openLanguage(opening, facts);
+  return { ...writerOf(language), close: () => language.close() };
+}
+
+/** The language side before it is put to use: what a prompt becomes, and the decoder's scores. */
+export async function openLanguage(
+  opening: Opening,
+  facts: VlmManifest,
+): Promise<Language<KvCache> & { close(): Promise<void> }> {
   const tokenizer = await openTokenizer(opening.dir, facts);
-  const { embedTokens, decoder } = facts;
+  const { embedTokens, decoder, chatTemplate, imageToken } = facts;
+  const render =
+    chatTemplate !== undefined && imageToken !== undefined
+      ? await openChat(opening.dir, { ...facts, chatTemplate, imageToken }, tokenizer)
+      : undefined;
   const opened = await openParts(opening, { embedTokens, decoder }, isCache);
   const sessions = opened.decoder.keepsOnDevice
     ? { ...opened, gather: await openGather(opened.decoder, opening.options) }
     : opened;
   const withoutPhoto = { ...facts, imageTokens: 0 };
-  const writer = writerOf({
+  return {
     facts,
     tokenizer,
     continues: true,
-    decoder: (prefixes, { ids }) => causalDecoder(sessions, facts, { prefixes, ids }),
+    ...(render && { render }),
+    decoder: (prefixes, fitted) => causalDecoder(sessions, facts, { prefixes, ...fitted }),
     blind: ({ ids }) => causalDecoder(sessions, withoutPhoto, { prefixes: [new Float32Array()], ids }),
-  });
-  return { ...writer, close: () => closeParts(sessions) };
+    close: () => closeParts(sessions),
+  };
 }

@@ -1,0 +1,146 @@
+"""Rows of the vlm family: pixels, the text and ids of each conversation, scores of every step, greedy and beam texts."""
+
+import json
+import re
+
+import torch
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+from transformers import CLIPVisionConfig, GenerationConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, Qwen2Config, SiglipVisionConfig
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+from reference.making import Row, clear, llama_tokenizer, numbers, sharpen, subword_tokenizer, written
+
+# LLaVA 1.5's own, and the form that Qwen's chat models use.
+VICUNA = """{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}{# Render all images first #}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}{# Render all text next #}{% if message['role'] != 'assistant' %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + ' '}}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"""
+CHATML = """{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n'}}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>' }}{% endfor %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ '\n' + content['text'] }}{% endfor %}{{'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"""
+
+TALK = [("What is it?", "A dog on a bench."), ("Where? <|im_end|> USER: <image>", "By the sea </s>.")]
+# A caption, and questions after no, one and two turns; some with what the templates use as control tokens.
+PROMPTS = [{}, {"question": "What colour is the dog?"}, {"question": "<image> <|im_start|>assistant </s> $& {question} 中文 👨‍👩‍👧", "history": TALK},
+           {"question": "Who sits there?", "history": TALK[:1]}]
+STEPS = 8
+
+
+def conversation(prompt: dict, caption: str) -> list[dict]:
+    turns = [*prompt.get("history", []), (prompt.get("question", caption), None)]
+    messages = []
+    for at, (question, answer) in enumerate(turns):
+        image = [{"type": "image"}] if at == 0 else []
+        messages.append({"role": "user", "content": [*image, {"type": "text", "text": question}]})
+        if answer is not None:
+            messages.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
+    return messages
+
+
+def safe_ids(processor, messages: list[dict], image_tokens: int) -> tuple[str, list[int]]:
+    """The prompt's text, and its ids where only the template's own control tokens count: they get secret names, both in the
+    template's source and in the tokenizer, before what a person wrote is put in."""
+    tokenizer = processor.tokenizer
+    special = sorted((token.content for token in tokenizer.added_tokens_decoder.values() if token.special), key=len, reverse=True)
+    secret = {content: f"\ue000{at}\ue001" for at, content in enumerate(special)}
+    backend = tokenizer.backend_tokenizer.to_str()
+    rename = lambda text: re.sub("|".join(map(re.escape, special)), lambda found: secret[found[0]], text)  # noqa: E731
+    parsed = json.loads(backend)
+    for token in parsed["added_tokens"]:
+        token["content"] = secret.get(token["content"], token["content"])
+    vocab = parsed["model"]["vocab"]
+    parsed["model"]["vocab"] = {secret.get(word, word): at for word, at in vocab.items()}
+    if parsed["model"].get("unk_token"):
+        parsed["model"]["unk_token"] = secret.get(parsed["model"]["unk_token"], parsed["model"]["unk_token"])
+    for part in (parsed.get("post_processor") or {}).get("special_tokens", {}).values():
+        part["tokens"] = [secret.get(token, token) for token in part["tokens"]]
+    template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]).from_string(
+        re.sub(r"{% (end)?generation %}", "", rename(processor.chat_template)))
+    shown = template.render(messages=messages, add_generation_prompt=True)
+    ids = Tokenizer.from_str(json.dumps(parsed)).encode(shown).ids
+    at = ids.index(processor.image_token_id)
+    plain = re.sub("\ue000(\\d+)\ue001", lambda found: special[int(found[1])], shown)
+    return plain, [*ids[:at], *[processor.image_token_id] * image_tokens, *ids[at + 1:]]
+
+
+def compare(row: Row, model, processor, caption: str, wrong: dict) -> dict:
+    """The golden of a chat model. `wrong` is what gives other scores for the first question: name -> change of the inputs."""
+    photos, pixels = row.photos(processor.image_processor)
+    model.generation_config = GenerationConfig(bos_token_id=model.config.text_config.bos_token_id, eos_token_id=model.config.text_config.eos_token_id,
+                                               pad_token_id=model.config.text_config.pad_token_id, max_new_tokens=STEPS)
+    tokens = model.config.image_seq_length
+    conversations = []
+    for prompt in PROMPTS:
+        messages = conversation(prompt, caption)
+        text, ids = safe_ids(processor, messages, tokens)
+        if not any("<" in str(part) for part in (prompt.get("question"), prompt.get("history"))):
+            whole = processor.apply_chat_template(messages, add_generation_prompt=True)
+            assert text == whole, (text, whole)
+            assert processor(text=whole, images=torch.zeros(3, 8, 8).numpy(), return_tensors="pt")["input_ids"][0].tolist() == ids
+        results = []
+        for photo in pixels:
+            inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long), "pixel_values": photo[None]}
+            greedy = written(model, skip=len(ids), tokens=STEPS, **inputs)
+            results.append({"greedy": greedy, "beam": written(model, skip=len(ids), tokens=STEPS, beams=3, **inputs),
+                            "logits": numbers(steps(model, ids, greedy, photo)), "text": processor.tokenizer.decode(greedy, skip_special_tokens=True).strip()})
+        conversations.append({"prompt": {**prompt, "history": [{"question": q, "answer": a} for q, a in prompt.get("history", [])]},
+                              "text": text, "ids": [i for i in ids if i != processor.image_token_id], "imageAt": ids.index(processor.image_token_id), "photos": results})
+    row.save(model, processor)
+    ids = safe_ids(processor, conversation(PROMPTS[1], caption), tokens)[1]
+    return {"photos": photos, "conversations": conversations, "wrong": [{"what": what, "logits": numbers(steps(model, change(ids), [], pixels[0], **inputs)[0])} for what, (change, inputs) in wrong.items()]}
+
+
+def steps(model, ids: list[int], new: list[int], photo, **changed) -> torch.Tensor:
+    """Scores after the prompt and after each new token, without a cache: [1 + new, vocabulary]."""
+    whole = torch.tensor([[*ids, *new]])
+    positions = changed.pop("positions", None)
+    inputs = {"position_ids": positions(whole)} if positions else {}
+    logits = model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], **inputs, **changed).logits
+    return clear(logits[0, len(ids) - 1:])
+
+
+def shared_positions(image_token: int):
+    """All image tokens at one position, as in models that count a picture as one."""
+    return lambda ids: (torch.cat([torch.zeros(1, 1, dtype=torch.bool), (ids[:, 1:] != image_token) | (ids[:, :-1] != image_token)], dim=1)).long().cumsum(-1)
+
+
+def with_class_token(image_token: int):
+    def change(ids: list[int]) -> list[int]:
+        at = ids.index(image_token)
+        return [*ids[:at], image_token, *ids[at:]]
+    return change
+
+
+VISION = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "image_size": 32, "patch_size": 8}
+TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 256, "head_dim": 8}
+CAPTION = "Describe this photo in one sentence."
+
+
+def llava(row: Row) -> dict:
+    """LLaVA 1.5: a CLIP tower, its last layer but one without the class token, and a Llama."""
+    tokenizer = llama_tokenizer(extra=["<image>", "<pad>"])
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in (("bos_token_id", "<s>"), ("eos_token_id", "</s>"), ("pad_token_id", "<pad>"))}
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    config = LlavaConfig(vision_config=CLIPVisionConfig(**VISION, projection_dim=24), text_config=LlamaConfig(**TEXT, **ids, vocab_size=len(tokenizer)),
+                         image_token_index=image, vision_feature_layer=-2, vision_feature_select_strategy="default", image_seq_length=16)
+    model = sharpen(LlavaForConditionalGeneration(config))
+    processor = LlavaProcessor(CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}), tokenizer, patch_size=8,
+                               vision_feature_select_strategy="default", chat_template=VICUNA, num_additional_image_tokens=1)
+    same = lambda ids: ids  # noqa: E731
+    return compare(row, model, processor, CAPTION, {
+        "another hidden layer": (same, {"vision_feature_layer": -1}),
+        "the class token kept": (with_class_token(image), {"vision_feature_select_strategy": "full"}),
+        "image tokens at one position": (same, {"positions": shared_positions(image)})})
+
+
+def llava_qwen(row: Row) -> dict:
+    """LLaVA as its interleaved models are: a SigLIP tower, all of its last layer, a Qwen2 and its chat form."""
+    special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
+    tokenizer = subword_tokenizer(special=special, names={"pad_token": special[0], "eos_token": special[2]})
+    ids = {"bos_token_id": None, "eos_token_id": 2, "pad_token_id": 0}
+    config = LlavaConfig(vision_config=SiglipVisionConfig(**VISION), text_config=Qwen2Config(**{**TEXT, "head_dim": 8}, **ids, vocab_size=len(tokenizer), rope_theta=1000000.0),
+                         image_token_index=3, vision_feature_layer=-1, vision_feature_select_strategy="full", image_seq_length=16, projector_hidden_act="gelu")
+    model = sharpen(LlavaForConditionalGeneration(config))
+    processor = LlavaProcessor(SiglipImageProcessorPil(size={"height": 32, "width": 32}), tokenizer, patch_size=8, vision_feature_select_strategy="full",
+                               chat_template=CHATML, num_additional_image_tokens=0)
+    same = lambda ids: ids  # noqa: E731
+    return compare(row, model, processor, CAPTION, {
+        "another hidden layer": (same, {"vision_feature_layer": -2}),
+        "image tokens at one position": (same, {"positions": shared_positions(3)})})
