@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from export import dual_encoder, vlm
+from export import blip, dual_encoder, vlm
 from export.folder import Checkpoint, ModelFolder
 
 ARCHITECTURES = {
+    "BlipForConditionalGeneration": blip.caption,
+    "BlipForImageTextRetrieval": blip.retrieve,
+    "BlipForQuestionAnswering": blip.answer,
     "CLIPModel": dual_encoder.clip,
     "LlavaForConditionalGeneration": vlm.llava,
 }

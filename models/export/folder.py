@@ -60,6 +60,12 @@ class Checkpoint:
                 "maxNewTokens": number("max_new_tokens", 32), "repetitionPenalty": float(number("repetition_penalty", 1.0)),
                 "noRepeatNgram": number("no_repeat_ngram_size", 0), "captionDecoding": {"beams": number("num_beams", 1)}, **facts}
 
+    def marks(self) -> list[int]:
+        """The ids that the tokenizer puts around a text: [CLS] and [SEP] of BERT's."""
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.folder)("").input_ids
+
     @staticmethod
     def _shape(p: dict, size: dict, crop: dict | None) -> dict:
         if not p.get("do_center_crop"):

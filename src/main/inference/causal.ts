@@ -111,7 +111,7 @@ export async function step(session: Session, added: Added, cache: KvCache): Prom
   const [rows = 0, positions = 0] = added.dims;
   const length = cache.length + positions;
   const found = await session.run(feedsFor(session, added, cache));
-  const next = takeCache(found, rows, length);
+  const next = { ...takeCache(found, rows, length), ...(cache.shared && { shared: cache.shared }) };
   for (const [name, tensor] of cache.tensors) {
     if (next.tensors.has(name)) continue;
     next.tensors.set(name, tensor);
@@ -141,7 +141,10 @@ function feedsFor(session: Session, added: Added, cache: KvCache): Record<string
     use_cache_branch: () => ({ type: 'bool', dims: [1], data: Uint8Array.of(cache.length > 0 ? 1 : 0) }),
     num_logits_to_keep: (type) => integers([1], [], type),
   };
-  const feeds: Record<string, Feed | Tensor> = Object.fromEntries(cache.tensors);
+  const feeds: Record<string, Feed | Tensor> = Object.fromEntries([
+    ...cache.tensors,
+    ...(cache.shared ?? []),
+  ]);
   for (const [name, type] of session.inputs) {
     const make = makers[name];
     if (make) feeds[name] = make(type);

@@ -12,6 +12,8 @@ import { floats, integers, type Feed } from './tensors.ts';
 /** Keys and values by input name, each [rows, heads, length, headDim]. Emptied when it is consumed. */
 export interface KvCache {
   tensors: Map<string, Feed | Tensor>;
+  /** What all rows attend to: tensors of one row, in main memory, that every copy of the cache reads. */
+  shared?: ReadonlyMap<string, Feed>;
   /** Positions so far, the image prefix included. */
   length: number;
   rows: number;
@@ -56,7 +58,8 @@ export async function selectRows(
   rows: readonly number[],
   gather?: Session,
 ): Promise<KvCache> {
-  const copy: KvCache = { tensors: new Map(), length: cache.length, rows: rows.length };
+  const { length, shared } = cache;
+  const copy: KvCache = { tensors: new Map(), length, rows: rows.length, ...(shared && { shared }) };
   try {
     for (const [name, tensor] of cache.tensors) {
       copy.tensors.set(name, gather ? await copyOnDevice(gather, tensor, rows) : copyRows(tensor, rows));

@@ -4,6 +4,7 @@
  * A member that is missing is a capability that is missing. Nothing here knows a model by name.
  */
 import { z } from 'zod';
+import { blipMatchSchema, blipSchema } from './families/blip.ts';
 import { dualEncoderSchema } from './families/dual-encoder.ts';
 import { vlmSchema } from './families/vlm.ts';
 import type { Sampling } from './sampling.ts';
@@ -33,7 +34,10 @@ export const preprocessSchema = z.strictObject({
 const embedSchema = z.discriminatedUnion('family', [dualEncoderSchema]);
 
 /** Families that write about a photo. */
-const generateSchema = z.discriminatedUnion('family', [vlmSchema]);
+const generateSchema = z.discriminatedUnion('family', [blipSchema, vlmSchema]);
+
+/** Families that tell how well a text matches a photo. */
+const matchSchema = z.discriminatedUnion('family', [blipMatchSchema]);
 
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
@@ -49,6 +53,7 @@ export const manifestSchema = z.strictObject({
   preprocess: preprocessSchema,
   embed: embedSchema.optional(),
   generate: generateSchema.optional(),
+  match: matchSchema.optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ModelInfo } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
+import { openBlip, openMatcher } from './families/blip.ts';
 import { openTextEncoder } from './families/dual-encoder.ts';
 import { openGenerator } from './families/vlm.ts';
 import { checkSizes, filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
@@ -61,7 +62,7 @@ function facts(manifest: Manifest): Facts {
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   const can: Facts['can'] = [];
   if (manifest.embed) can.push('search');
-  if (manifest.generate) can.push('caption', 'ask', 'chat');
+  if (manifest.generate) can.push(...(manifest.generate.tasks ?? (['caption', 'ask', 'chat'] as const)));
   return { id, version: modelVersion(manifest), name, summary, license, bytes, memoryMb, can };
 }
 
@@ -73,7 +74,7 @@ type Member = Partial<Model> & { close(): Promise<void> };
 
 /** Opens what belongs to one part, one after the other; the manifest says which family each is. */
 async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member> {
-  const { embed, generate } = opening.manifest;
+  const { embed, generate, match } = opening.manifest;
   if (part === 'vision') yield await openVision(opening);
   if (part === 'text') {
     switch (embed?.family) {
@@ -83,8 +84,15 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
   }
   if (part === 'generate') {
     switch (generate?.family) {
+      case 'blip':
+        yield await openBlip(opening, generate);
+        break;
       case 'vlm':
         yield await openGenerator(opening, generate);
+    }
+    switch (match?.family) {
+      case 'blip':
+        yield await openMatcher(opening, match);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The one vision pass over a batch of photos, from which both the embedding and the prefix come. */
+import { statesReader } from './families/blip.ts';
 import { imageReader } from './families/dual-encoder.ts';
 import { prefixReader } from './families/vlm.ts';
 import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
@@ -26,15 +27,22 @@ export interface Vision {
 }
 
 /** What each part of the model reads of a photo; a file that several of them name runs once. */
-export function visionReaders({ embed, generate }: Manifest): (VisionReader | PixelReader)[] {
+export function visionReaders({ embed, generate, match }: Manifest): (VisionReader | PixelReader)[] {
   const readers: (VisionReader | PixelReader)[] = [];
   switch (embed?.family) {
     case 'dual-encoder':
       readers.push(imageReader(embed));
   }
   switch (generate?.family) {
+    case 'blip':
+      readers.push(statesReader(generate));
+      break;
     case 'vlm':
       readers.push(prefixReader(generate));
+  }
+  switch (match?.family) {
+    case 'blip':
+      readers.push(statesReader(match));
   }
   return readers;
 }

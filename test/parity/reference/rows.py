@@ -1,8 +1,11 @@
 """All rows: a name, which is also the folder's, and the function that makes it."""
 
-from reference import dual_encoder, vlm
+from reference import blip, dual_encoder, vlm
 
 ROWS = {
+    "blip-caption": blip.caption,
+    "blip-answer": blip.answer,
+    "blip-retrieve": blip.retrieve,
     "clip": dual_encoder.clip,
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,

@@ -108,9 +108,9 @@ async function embedIds(
 }
 
 /** Fills up to one length; feeds only those inputs that the session declares. */
-function textFeeds(
+export function textFeeds(
   session: Session,
-  { padding, padId = 0, maxTokens }: DualEncoderManifest,
+  { padding, padId = 0, maxTokens }: Pick<DualEncoderManifest, 'padding' | 'padId' | 'maxTokens'>,
   batch: number[][],
 ): Record<string, Feed> {
   const length = padding === 'max' ? maxTokens : Math.max(1, ...batch.map((ids) => ids.length));
