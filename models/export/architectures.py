@@ -10,6 +10,7 @@ ARCHITECTURES = {
     "BlipForImageTextRetrieval": blip.retrieve,
     "BlipForQuestionAnswering": blip.answer,
     "CLIPModel": dual_encoder.clip,
+    "GitForCausalLM": vlm.git,
     "LlavaForConditionalGeneration": vlm.llava,
 }
 

@@ -26,10 +26,11 @@ class Step(nn.Module):
         return (out.logits, *(tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)))
 
 
-def causal_parts(target: ModelFolder, model) -> dict:
+def causal_parts(target: ModelFolder, model, step: nn.Module | None = None) -> dict:
     """Writes `embed_tokens.onnx` and `decoder_model_merged.onnx`; gives the manifest's facts of them, of `causal.ts`.
 
-    `model` is a causal language model of transformers with the plain (eager) attention.
+    `model` is a causal language model of transformers with the plain (eager) attention. A `step` of its own also gets, after
+    the positions, how many of them a photo takes: [1].
     """
     config = model.config
     layers, width = config.num_hidden_layers, model.get_input_embeddings().weight.shape[1]
@@ -40,6 +41,6 @@ def causal_parts(target: ModelFolder, model) -> dict:
     kinds = [f"{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
     past = {f"past_key_values.{kind}": (torch.zeros(2, heads, 5, head_dim), "batch _ past") for kind in kinds}
     inputs = {"inputs_embeds": (torch.zeros(2, 3, width), "batch tokens"), "attention_mask": (torch.ones(2, 8, dtype=torch.long), "batch total"),
-              "position_ids": (torch.arange(5, 8).repeat(2, 1), "batch tokens"), **past}
-    decoder = target.onnx("decoder_model_merged.onnx", Step(model, layers), inputs, {"logits": "batch tokens", **{f"present.{kind}": "batch _ total" for kind in kinds}})
+              "position_ids": (torch.arange(5, 8).repeat(2, 1), "batch tokens"), **({"image_tokens": (torch.tensor([6]), "_")} if step else {}), **past}
+    decoder = target.onnx("decoder_model_merged.onnx", step or Step(model, layers), inputs, {"logits": "batch tokens", **{f"present.{kind}": "batch _ total" for kind in kinds}})
     return {"embedTokens": embed, "decoder": decoder, "width": width, "layers": layers, "heads": heads, "headDim": head_dim}

@@ -1,8 +1,8 @@
-"""Pictures as tokens before or within the text of a decoder-only language model: LLaVA."""
+"""Pictures as tokens before or within the text of a decoder-only language model: LLaVA and GIT."""
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlavaForConditionalGeneration
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GitForCausalLM, LlavaForConditionalGeneration
 
 from export.causal import causal_parts
 from export.folder import Checkpoint, ModelFolder
@@ -46,3 +46,44 @@ def chat(checkpoint: Checkpoint, target: ModelFolder, image_token: int) -> dict:
         raise SystemExit(f"{checkpoint.folder}: there is no chat template; expected chat_template.jinja.")
     (target.folder / file.name).write_text(template, "utf-8")
     return {"chatTemplate": file.name, "imageToken": AutoTokenizer.from_pretrained(checkpoint.folder).convert_ids_to_tokens(image_token)}
+
+
+class GitVision(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model.git
+
+    def forward(self, pixel_values):
+        return self.model.visual_projection(self.model.image_encoder(pixel_values).last_hidden_state)
+
+
+class GitStep(nn.Module):
+    """As `causal.Step`, but the picture's tokens see each other and no text, and the text's positions are counted by themselves."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.output = model.git, model.output
+
+    def forward(self, inputs_embeds, attention_mask, position_ids, image_tokens, *past):
+        cache = DynamicCache()
+        for layer in range(len(self.model.encoder.layer)):
+            cache.update(past[2 * layer], past[2 * layer + 1], layer)
+        words = self.model.embeddings
+        placed = words.LayerNorm(inputs_embeds + words.position_embeddings((position_ids - image_tokens).clamp(min=0)))
+        states = torch.where((position_ids >= image_tokens)[..., None], placed, inputs_embeds)
+        keys, queries = torch.arange(attention_mask.shape[1]), position_ids[..., None]
+        seen = (keys <= queries) | ((keys < image_tokens) & (queries < image_tokens))
+        mask = torch.where(seen, 0.0, torch.finfo(torch.float32).min)[:, None]
+        out = self.model.encoder(states, attention_mask=mask, past_key_values=cache, use_cache=True)
+        return (self.output(out.last_hidden_state), *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values)))
+
+
+def git(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    model = checkpoint.model(GitForCausalLM)
+    preprocess = checkpoint.preprocess()
+    pixels = torch.zeros(2, 3, preprocess["height"], preprocess["width"])
+    vision = target.onnx("vision_encoder.onnx", GitVision(model), {"pixel_values": (pixels, "batch")}, {"image_features": "batch"})
+    tokens = GitVision(model)(pixels).shape[1]
+    target.manifest(preprocess, generate={
+        "family": "vlm", "vision": vision, **causal_parts(target, model, GitStep(model)), **target.tokenizer(checkpoint), "outputs": {"imageTokens": "image_features"},
+        **checkpoint.language(image_tokens=tokens, context=tokens + model.config.max_position_embeddings)})

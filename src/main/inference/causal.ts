@@ -37,15 +37,18 @@ export function causalDecoder(
   generate: CausalFacts,
   prompt: CausalPrompt,
 ): Decoder<KvCache> {
+  const { imageTokens } = generate;
   return {
     async start() {
       const embeds = await embedPrompt(sessions.embedTokens, generate, prompt);
-      return step(sessions.decoder, embeds, emptyCache(sessions.decoder, prompt.prefixes.length, generate));
+      const cache = emptyCache(sessions.decoder, prompt.prefixes.length, generate);
+      return step(sessions.decoder, { ...embeds, imageTokens }, cache);
     },
     async next(ids, cache) {
       try {
         const embeds = await embed(sessions.embedTokens, ids, [ids.length, 1]);
-        return await step(sessions.decoder, { embeds, dims: [ids.length, 1, generate.width] }, cache);
+        const dims = [ids.length, 1, generate.width];
+        return await step(sessions.decoder, { embeds, dims, imageTokens }, cache);
       } finally {
         freeCache(cache);
       }
@@ -61,6 +64,8 @@ export interface Added {
   embeds?: Float32Array;
   /** [rows, positions], and the width of embeddings */
   dims: readonly number[];
+  /** For a decoder that sees a photo's positions otherwise than text: how many there are, at the beginning. */
+  imageTokens?: number;
 }
 
 /** Token embeddings [...dims, width] as flat numbers. */
@@ -127,7 +132,7 @@ export async function step(session: Session, added: Added, cache: KvCache): Prom
 
 /** Only the inputs that the session declares: exports differ in which they have. */
 function feedsFor(session: Session, added: Added, cache: KvCache): Record<string, Feed | Tensor> {
-  const { embeds = new Float32Array(), ids = [], dims } = added;
+  const { embeds = new Float32Array(), ids = [], dims, imageTokens = 0 } = added;
   const [rows = 0, positions = 0] = dims;
   const length = cache.length + positions;
   const place = (_: unknown, at: number): number => cache.length + (at % positions);
@@ -139,6 +144,7 @@ function feedsFor(session: Session, added: Added, cache: KvCache): Record<string
       integers(Array.from({ length: rows * positions }, place), [rows, positions], type),
     // Merged exports choose by it between a pass with and without a cache.
     use_cache_branch: () => ({ type: 'bool', dims: [1], data: Uint8Array.of(cache.length > 0 ? 1 : 0) }),
+    image_tokens: (type) => integers([imageTokens], [1], type),
     num_logits_to_keep: (type) => integers([1], [], type),
   };
   const feeds: Record<string, Feed | Tensor> = Object.fromEntries([

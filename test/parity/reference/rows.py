@@ -7,6 +7,7 @@ ROWS = {
     "blip-answer": blip.answer,
     "blip-retrieve": blip.retrieve,
     "clip": dual_encoder.clip,
+    "git": vlm.git,
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,
 }

@@ -6,11 +6,11 @@ import re
 import torch
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
-from transformers import CLIPVisionConfig, GenerationConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, Qwen2Config, SiglipVisionConfig
+from transformers import CLIPVisionConfig, GenerationConfig, GitConfig, GitForCausalLM, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, Qwen2Config, SiglipVisionConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from reference.making import Row, clear, llama_tokenizer, numbers, sharpen, subword_tokenizer, written
+from reference.making import NASTY, Row, clear, llama_tokenizer, numbers, plain_ids, sharpen, subword_tokenizer, wordpiece_tokenizer, written
 
 # LLaVA 1.5's own, and the form that Qwen's chat models use.
 VICUNA = """{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}{# Render all images first #}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}{# Render all text next #}{% if message['role'] != 'assistant' %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + ' '}}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"""
@@ -63,42 +63,51 @@ def safe_ids(processor, messages: list[dict], image_tokens: int) -> tuple[str, l
 def compare(row: Row, model, processor, caption: str, wrong: dict) -> dict:
     """The golden of a chat model. `wrong` is what gives other scores for the first question: name -> change of the inputs."""
     photos, pixels = row.photos(processor.image_processor)
-    model.generation_config = GenerationConfig(bos_token_id=model.config.text_config.bos_token_id, eos_token_id=model.config.text_config.eos_token_id,
-                                               pad_token_id=model.config.text_config.pad_token_id, max_new_tokens=STEPS)
-    tokens = model.config.image_seq_length
-    conversations = []
+    tokens, image, text = model.config.image_seq_length, processor.image_token_id, model.config.text_config
+    model.generation_config = GenerationConfig(bos_token_id=text.bos_token_id, eos_token_id=text.eos_token_id, pad_token_id=text.pad_token_id, max_new_tokens=STEPS)
+    prompts = []
     for prompt in PROMPTS:
         messages = conversation(prompt, caption)
-        text, ids = safe_ids(processor, messages, tokens)
+        shown, ids = safe_ids(processor, messages, tokens)
         if not any("<" in str(part) for part in (prompt.get("question"), prompt.get("history"))):
             whole = processor.apply_chat_template(messages, add_generation_prompt=True)
-            assert text == whole, (text, whole)
+            assert shown == whole, (shown, whole)
             assert processor(text=whole, images=torch.zeros(3, 8, 8).numpy(), return_tensors="pt")["input_ids"][0].tolist() == ids
+        prompts.append((prompt, shown, ids))
+    row.save(model, processor)
+    change = lambda inputs: {**inputs, "position_ids": inputs["position_ids"](prompts[1][2])} if "position_ids" in inputs else inputs  # noqa: E731
+    return {"photos": photos, "conversations": conversations(model, processor.tokenizer, pixels, prompts, image),
+            "wrong": [{"what": what, "logits": numbers(steps(model, ids(prompts[1][2]), [], pixels[0], **change(inputs))[0])} for what, (ids, inputs) in wrong.items()]}
+
+
+def conversations(model, tokenizer, pixels, prompts: list[tuple[dict, str, list[int]]], image: int | None = None) -> list[dict]:
+    """What the model gives for every prompt (what is asked, its text, its ids) and photo; `image` is the id of a picture's token."""
+    found = []
+    for prompt, text, ids in prompts:
         results = []
         for photo in pixels:
             inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long), "pixel_values": photo[None]}
             greedy = written(model, skip=len(ids), tokens=STEPS, **inputs)
             results.append({"greedy": greedy, "beam": written(model, skip=len(ids), tokens=STEPS, beams=3, **inputs),
-                            "logits": numbers(steps(model, ids, greedy, photo)), "text": processor.tokenizer.decode(greedy, skip_special_tokens=True).strip()})
-        conversations.append({"prompt": {**prompt, "history": [{"question": q, "answer": a} for q, a in prompt.get("history", [])]},
-                              "text": text, "ids": [i for i in ids if i != processor.image_token_id], "imageAt": ids.index(processor.image_token_id), "photos": results})
-    row.save(model, processor)
-    ids = safe_ids(processor, conversation(PROMPTS[1], caption), tokens)[1]
-    return {"photos": photos, "conversations": conversations, "wrong": [{"what": what, "logits": numbers(steps(model, change(ids), [], pixels[0], **inputs)[0])} for what, (change, inputs) in wrong.items()]}
+                            "logits": numbers(steps(model, ids, greedy, photo)), "text": tokenizer.decode(greedy, skip_special_tokens=True).strip()})
+        found.append({"prompt": {**prompt, "history": [{"question": q, "answer": a} for q, a in prompt.get("history", [])]}, "text": text,
+                      "ids": [i for i in ids if i != image], "imageAt": ids.index(image) if image is not None else 0, "photos": results})
+    return found
 
 
 def steps(model, ids: list[int], new: list[int], photo, **changed) -> torch.Tensor:
     """Scores after the prompt and after each new token, without a cache: [1 + new, vocabulary]."""
     whole = torch.tensor([[*ids, *new]])
-    positions = changed.pop("positions", None)
-    inputs = {"position_ids": positions(whole)} if positions else {}
-    logits = model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], **inputs, **changed).logits
-    return clear(logits[0, len(ids) - 1:])
+    logits = model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], **changed).logits
+    return clear(logits[0, -1 - len(new):])
 
 
-def shared_positions(image_token: int):
+def shared_positions(image: int):
     """All image tokens at one position, as in models that count a picture as one."""
-    return lambda ids: (torch.cat([torch.zeros(1, 1, dtype=torch.bool), (ids[:, 1:] != image_token) | (ids[:, :-1] != image_token)], dim=1)).long().cumsum(-1)
+    def positions(ids: list[int]) -> torch.Tensor:
+        moves = [at > 0 and not (ids[at] == ids[at - 1] == image) for at in range(len(ids))]
+        return torch.tensor([moves]).long().cumsum(-1)
+    return positions
 
 
 def with_class_token(image_token: int):
@@ -127,7 +136,7 @@ def llava(row: Row) -> dict:
     return compare(row, model, processor, CAPTION, {
         "another hidden layer": (same, {"vision_feature_layer": -1}),
         "the class token kept": (with_class_token(image), {"vision_feature_select_strategy": "full"}),
-        "image tokens at one position": (same, {"positions": shared_positions(image)})})
+        "image tokens at one position": (same, {"position_ids": shared_positions(image)})})
 
 
 def llava_qwen(row: Row) -> dict:
@@ -143,4 +152,27 @@ def llava_qwen(row: Row) -> dict:
     same = lambda ids: ids  # noqa: E731
     return compare(row, model, processor, CAPTION, {
         "another hidden layer": (same, {"vision_feature_layer": -2}),
-        "image tokens at one position": (same, {"positions": shared_positions(3)})})
+        "image tokens at one position": (same, {"position_ids": shared_positions(3)})})
+
+
+def git(row: Row) -> dict:
+    """GIT: a picture's tokens, class token and all, before a text that begins with [CLS]."""
+    from transformers.models.git import modeling_git
+
+    tokenizer = wordpiece_tokenizer()
+    model = sharpen(GitForCausalLM(GitConfig(vision_config={**VISION, "num_hidden_layers": 2}, vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64,
+                                             num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=48, bos_token_id=2, eos_token_id=3, pad_token_id=0)))
+    model.generation_config = GenerationConfig(bos_token_id=2, eos_token_id=3, pad_token_id=0, max_new_tokens=STEPS)
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    photos, pixels = row.photos(processor)
+    asked = [("", {}), ("two dogs on", {"caption": "two dogs on"}), ("what colour is the dog?", {"question": "what colour is the dog?"}), *((text.strip(), {"question": text}) for text in NASTY[8:10])]
+    prompts = [(prompt, text, [2, *plain_ids(tokenizer, text, special=False)]) for text, prompt in asked]
+    found = conversations(model, tokenizer, pixels, prompts)
+    row.save(model, tokenizer, processor)
+    ids = prompts[1][2]
+    wrong = {"text positions after the picture's": numbers(steps(model, ids, [], pixels[0], position_ids=torch.arange(len(ids))[None] + 17)[0])}
+    masks = modeling_git.create_causal_mask
+    modeling_git.create_causal_mask = lambda *args, block_sequence_ids=None, **kwargs: masks(*args, **kwargs)
+    wrong["a causal mask over the picture"] = numbers(steps(model, ids, [], pixels[0])[0])
+    modeling_git.create_causal_mask = masks
+    return {"photos": photos, "conversations": found, "wrong": [{"what": what, "logits": logits} for what, logits in wrong.items()]}
