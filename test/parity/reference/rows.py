@@ -10,4 +10,9 @@ ROWS = {
     "git": vlm.git,
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,
+    "siglip": dual_encoder.siglip,
+    "siglip2": dual_encoder.siglip2,
+    "chinese-clip": dual_encoder.chinese_clip,
+    "align": dual_encoder.align,
+    "open-clip-coca": dual_encoder.open_clip_coca,
 }
