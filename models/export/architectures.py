@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from export import blip, dual_encoder, vlm
+from export import blip, blip2, dual_encoder, vlm
 from export.folder import Checkpoint, ModelFolder
 
 ARCHITECTURES = {
     "BlipForConditionalGeneration": blip.caption,
     "BlipForImageTextRetrieval": blip.retrieve,
     "BlipForQuestionAnswering": blip.answer,
+    "Blip2ForConditionalGeneration": blip2.generation,
     "AlignModel": dual_encoder.align,
     "ChineseCLIPModel": dual_encoder.chinese_clip,
     "CLIPModel": dual_encoder.clip,
     "GitForCausalLM": vlm.git,
+    "InstructBlipForConditionalGeneration": blip2.instructed,
     "LlavaForConditionalGeneration": vlm.llava,
     "SiglipModel": dual_encoder.siglip,
     "open_clip": dual_encoder.open_clip_model,

@@ -102,11 +102,11 @@ class ModelFolder:
                               output_names=list(outputs), dynamic_axes=axes, opset_version=17, dynamo=False)
         return name
 
-    def tokenizer(self, checkpoint: Checkpoint, subfolder: str = "") -> dict:
-        """Writes the fast tokenizer's two files; gives the manifest's facts of them."""
+    def tokenizer(self, checkpoint: Checkpoint, subfolder: str = "", source: str = "") -> dict:
+        """Writes the two files of the fast tokenizer in the checkpoint's folder `source`; gives the manifest's facts of them."""
         place = self.folder / subfolder
         place.mkdir(exist_ok=True)
-        backend, config = fast_tokenizer(checkpoint)
+        backend, config = fast_tokenizer(checkpoint.folder / source)
         backend.no_padding()
         backend.no_truncation()
         backend.save(str(place / "tokenizer.json"))
@@ -126,12 +126,12 @@ class ModelFolder:
         (self.folder / "model.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def fast_tokenizer(checkpoint: Checkpoint):
-    """The checkpoint's tokenizer as the `tokenizers` library has it, and what its config says beside."""
+def fast_tokenizer(folder: Path):
+    """A folder's tokenizer as the `tokenizers` library has it, and what its config says beside."""
     from transformers import AutoTokenizer
     from transformers.convert_slow_tokenizer import T5Converter
 
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     marks = {"bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
     if tokenizer.is_fast:
         return tokenizer.backend_tokenizer, {"clean_up_tokenization_spaces": bool(tokenizer.clean_up_tokenization_spaces), **marks}

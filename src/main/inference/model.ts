@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { blipMatchSchema, blipSchema } from './families/blip.ts';
+import { blip2Schema } from './families/blip2.ts';
 import { dualEncoderSchema } from './families/dual-encoder.ts';
 import { vlmSchema } from './families/vlm.ts';
 import type { Sampling } from './sampling.ts';
@@ -34,7 +35,7 @@ export const preprocessSchema = z.strictObject({
 const embedSchema = z.discriminatedUnion('family', [dualEncoderSchema]);
 
 /** Families that write about a photo. */
-const generateSchema = z.discriminatedUnion('family', [blipSchema, vlmSchema]);
+const generateSchema = z.discriminatedUnion('family', [blip2Schema, blipSchema, vlmSchema]);
 
 /** Families that tell how well a text matches a photo. */
 const matchSchema = z.discriminatedUnion('family', [blipMatchSchema]);

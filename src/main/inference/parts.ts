@@ -34,21 +34,21 @@ export function openPart(
 }
 
 /** Opens several of the model's ONNX files. Throws AppError('model'), with nothing left open. */
-export async function openParts<Name extends string>(
+export async function openParts<Files extends Readonly<Record<string, string>>>(
   opening: Opening,
-  files: Readonly<Record<Name, string>>,
+  files: Files,
   keepOnDevice?: SessionOptions['keepOnDevice'],
-): Promise<Record<Name, Session>> {
+): Promise<{ [Name in keyof Files]: Session }> {
   const open: Record<string, Session> = {};
   try {
-    for (const [name, file] of Object.entries<string>(files)) {
+    for (const [name, file] of Object.entries(files)) {
       open[name] = await openPart(opening, file, keepOnDevice);
     }
   } catch (error) {
     await closeParts(open);
     throw error;
   }
-  return open;
+  return open as { [Name in keyof Files]: Session };
 }
 
 export async function closeParts(sessions: Readonly<Record<string, Session>>): Promise<void> {

@@ -34,6 +34,8 @@ export const languageFacts = {
   questionTemplate: z.string(),
   answerTemplate: z.string(),
   maxNewTokens: z.int().positive(),
+  /** Texts that end an answer, such as what opens the person's next turn. */
+  stop: z.array(z.string().min(1)).optional(),
   repetitionPenalty: z.number().positive(),
   noRepeatNgram: z.int().min(0),
   captionDecoding: z.strictObject({ beams: z.int().min(1) }),

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { ModelInfo } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { openBlip, openMatcher } from './families/blip.ts';
+import { openBlip2 } from './families/blip2.ts';
 import { openTextEncoder } from './families/dual-encoder.ts';
 import { openGenerator } from './families/vlm.ts';
 import { checkSizes, filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
@@ -89,6 +90,9 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
         break;
       case 'vlm':
         yield await openGenerator(opening, generate);
+        break;
+      case 'blip2':
+        yield await openBlip2(opening, generate);
     }
     switch (match?.family) {
       case 'blip':

@@ -1,5 +1,6 @@
 /** The one vision pass over a batch of photos, from which both the embedding and the prefix come. */
 import { statesReader } from './families/blip.ts';
+import { photoReader } from './families/blip2.ts';
 import { imageReader } from './families/dual-encoder.ts';
 import { prefixReader } from './families/vlm.ts';
 import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
@@ -39,6 +40,9 @@ export function visionReaders({ embed, generate, match }: Manifest): (VisionRead
       break;
     case 'vlm':
       readers.push(prefixReader(generate));
+      break;
+    case 'blip2':
+      readers.push(photoReader(generate));
   }
   switch (match?.family) {
     case 'blip':

@@ -65,7 +65,8 @@ async function write<Cache>(
   const maxNewTokens = options.maxNewTokens ?? facts.maxNewTokens;
   const fitted = fitPrompt(facts, tokenizer, prompt, maxNewTokens, language.render);
   const textOf = textReader(language, prompt, fitted.ids);
-  const streams = prefixes.map(() => openTextStream({ textOf, stop: options.stop, onText: options.onText }));
+  const stop = [...(facts.stop ?? []), ...(options.stop ?? [])];
+  const streams = prefixes.map(() => openTextStream({ textOf, stop, onText: options.onText }));
   const decoder = language.decoder(prefixes, fitted, prompt);
   const sequences = await search(decoder, streams, {
     ...rulesOf(facts),

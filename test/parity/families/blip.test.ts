@@ -164,9 +164,9 @@ async function openSteps({ model, dir, golden }: Row<Writing>): Promise<Steps> {
   const [photo] = golden.photos;
   const [expected] = golden.cases;
   const { crossAttention, decoder, questionEncoder } = generate;
-  const files: Record<string, string> = { crossAttention, decoder, ...(questionEncoder && { questionEncoder }) };
+  const files = { crossAttention, decoder, ...(questionEncoder && { questionEncoder }) };
   const opening = { dir, manifest: model.manifest, options: onCpu };
-  const sessions: Record<'crossAttention' | 'decoder', Session> = await openParts(opening, files);
+  const sessions = await openParts(opening, files);
   const tokenizer = await openTokenizer(dir, generate);
   return {
     async logits(prompt, spoil = (feeds) => feeds) {

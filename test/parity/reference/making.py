@@ -172,6 +172,20 @@ def wordpiece_tokenizer(corpus: list[str] | None = None, size: int = 400):
     return BertTokenizerFast(vocab=backend.get_vocab())
 
 
+def unigram_tokenizer(corpus: list[str] | None = None, size: int = 300, special: tuple[str, ...] = ("<pad>", "</s>", "<unk>", "<image>")):
+    """A small SentencePiece-like unigram model trained on the spot, as T5's is: `▁` for blanks, `</s>` after a text."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.Unigram())
+    backend.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=list(special), unk_token="<unk>", show_progress=False)
+    backend.train_from_iterator(corpus or CORPUS, trainer)
+    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", special.index("</s>"))])
+    return PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+
+
 def numbers(tensor: torch.Tensor) -> list:
     """Nested lists with seven significant digits, float32's own."""
     return json.loads(json.dumps(tensor.tolist()), parse_float=lambda x: float(f"{float(x):.7g}"))
@@ -180,12 +194,24 @@ def numbers(tensor: torch.Tensor) -> list:
 def plain_ids(tokenizer, text: str, length: int | None = None, special: bool = True) -> list[int]:
     """A person's text as ids: control tokens typed inside it are characters. Cut at its end to `length`."""
     backend = tokenizer.backend_tokenizer
+    if type(backend.model).__name__ == "Unigram":
+        backend = without_control(backend)
     backend.no_padding()
     backend.no_truncation()
     backend.encode_special_tokens = True
     if length is not None:
         backend.enable_truncation(length)
     return backend.encode(text, add_special_tokens=special).ids
+
+
+def without_control(backend):
+    """A unigram model whose control tokens no text has: its vocabulary would find them in what a person typed."""
+    from tokenizers import Tokenizer
+
+    state = json.loads(backend.to_str())
+    control = {token["content"] for token in state["added_tokens"]} - {state["model"]["vocab"][state["model"]["unk_id"]][0]}
+    state["model"]["vocab"] = [[f"\U000f0000{at}" if piece in control else piece, score] for at, (piece, score) in enumerate(state["model"]["vocab"])]
+    return Tokenizer.from_str(json.dumps({**state, "added_tokens": []}))
 
 
 def clip_tokenizer(merges: int = 600):

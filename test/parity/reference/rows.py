@@ -1,11 +1,15 @@
 """All rows: a name, which is also the folder's, and the function that makes it."""
 
-from reference import blip, dual_encoder, vlm
+from reference import blip, blip2, dual_encoder, vlm
 
 ROWS = {
     "blip-caption": blip.caption,
     "blip-answer": blip.answer,
     "blip-retrieve": blip.retrieve,
+    "blip2-opt": blip2.opt,
+    "blip2-t5": blip2.t5,
+    "instructblip": blip2.instructblip,
+    "minigpt4": blip2.minigpt4,
     "clip": dual_encoder.clip,
     "git": vlm.git,
     "llava": vlm.llava,
