@@ -17,6 +17,7 @@ ARCHITECTURES = {
     "InstructBlipForConditionalGeneration": blip2.instructed,
     "LlavaForConditionalGeneration": vlm.llava,
     "SiglipModel": dual_encoder.siglip,
+    "VisionEncoderDecoderModel": vlm.vision_encoder_decoder,
     "open_clip": dual_encoder.open_clip_model,
 }
 

@@ -1,10 +1,12 @@
-"""Pictures as tokens before or within the text of a decoder-only language model: LLaVA and GIT."""
+"""Pictures as tokens before or within the text of a decoder-only language model: LLaVA and GIT. And ViT-GPT2, whose decoder attends to them."""
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GitForCausalLM, LlavaForConditionalGeneration
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GitForCausalLM, LlavaForConditionalGeneration, VisionEncoderDecoderModel
 
+from export.blip import Blank
 from export.causal import causal_parts
+from export.cross import cross_parts
 from export.folder import Checkpoint, ModelFolder
 
 
@@ -87,3 +89,44 @@ def git(checkpoint: Checkpoint, target: ModelFolder) -> None:
     target.manifest(preprocess, generate={
         "family": "vlm", "vision": vision, **causal_parts(target, model, GitStep(model)), **target.tokenizer(checkpoint), "outputs": {"imageTokens": "image_features"},
         **checkpoint.language(image_tokens=tokens, context=tokens + model.config.max_position_embeddings)})
+
+
+class EncoderStates(nn.Module):
+    """What the decoder attends to, of its own width."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.encoder, self.projection = model.encoder, getattr(model, "enc_to_dec_proj", None)
+
+    def forward(self, pixel_values):
+        states = self.encoder(pixel_values).last_hidden_state
+        return self.projection(states) if self.projection else states
+
+
+def vision_encoder_decoder(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    """ViT-GPT2 and its kin: in the manifest another of the `blip` family, whose decoder attends to a picture's states."""
+    model = checkpoint.model(VisionEncoderDecoderModel)
+    config, text = model.config, model.decoder.config
+    if text.model_type != "gpt2":
+        raise SystemExit(f"{checkpoint.folder}: a decoder of type {text.model_type} is not known here; expected gpt2.")
+    preprocess = checkpoint.preprocess()
+    pixels = torch.zeros(2, 3, preprocess["height"], preprocess["width"])
+    vision = target.onnx("vision_encoder.onnx", EncoderStates(model), {"pixel_values": (pixels, "batch")}, {"image_states": "batch"})
+    states = EncoderStates(model)(pixels)
+    blank = target.onnx("blank_photo.onnx", Blank(states[:1]), {}, {"image_states": ""})
+    memory = [keys_and_values(block.crossattention.c_attn) for block in model.decoder.transformer.h]
+    decoder = cross_parts(target, model.decoder, memory, heads=text.n_head, head_dim=text.n_embd // text.n_head, width=states.shape[-1])
+    start = config.decoder_start_token_id if config.decoder_start_token_id is not None else text.bos_token_id
+    target.manifest(preprocess, generate={
+        "family": "blip", **target.tokenizer(checkpoint), **checkpoint.language(image_tokens=0, context=text.n_positions, bos=start, tasks=["caption"]), "vision": vision,
+        "outputs": {"states": "image_states"}, "positions": states.shape[1], "width": states.shape[2], "blank": blank, **decoder})
+
+
+def keys_and_values(both) -> tuple[nn.Linear, nn.Linear]:
+    """GPT-2's one layer for both as two."""
+    layers = []
+    for weight, bias in zip(both.weight.chunk(2, dim=1), both.bias.chunk(2)):
+        layer = nn.Linear(*weight.shape)
+        layer.weight, layer.bias = nn.Parameter(weight.T.contiguous(), requires_grad=False), nn.Parameter(bias, requires_grad=False)
+        layers.append(layer)
+    return tuple(layers)

@@ -37,6 +37,7 @@ const wrongPixels: Control[] = [
 
 const rows: [name: string, asks: boolean, controls: Control[]][] = [
   ['blip-caption', false, [['[ENC] in place of [DEC]', ({ generate }) => (generate['bos'] = plusOne(generate['bos']))]]],
+  ['vit-gpt2', false, [['another beginning', ({ generate }) => (generate['bos'] = plusOne(generate['bos']))]]],
   [
     'blip-answer',
     true,

@@ -23,22 +23,22 @@ def build(cls, tokenizer, start: int, width: int = 32):
     return model, BlipImageProcessorPil(size={"height": 32, "width": 32})
 
 
-def compare(row: Row, model, tokenizer, processor, prompts: list[str], inputs, loss) -> dict:
+def compare(row: Row, model, tokenizer, processor, prompts: list[str], inputs, loss, seam: str = "") -> dict:
     """The golden of a model that writes. `inputs(prompt)` is what generate gets beside pixels, with how many tokens to skip.
 
-    `loss(pixels, prompt, ids)` is the model's mean loss over `ids` after the prompt.
+    `loss(pixels, prompt, ids)` is the model's mean loss over `ids` after the prompt, `seam` what its text begins with there.
     """
-    model.generation_config.eos_token_id = tokenizer.sep_token_id
+    model.generation_config.eos_token_id = tokenizer.sep_token_id or tokenizer.eos_token_id
     photos, pixels = row.photos(processor)
     cases = []
     for prompt in prompts:
         given, skip = inputs(prompt)
         write = lambda beams: [written(model, skip=skip, beams=beams, pixel_values=photo[None], **{k: v.clone() for k, v in given.items()}) for photo in pixels]  # noqa: E731
         greedy = write(1)
-        cases.append({"prompt": prompt, "greedy": greedy, "texts": [tokenizer.decode(new, skip_special_tokens=True) for new in greedy], "beams": write(3)})
+        cases.append({"prompt": prompt, "greedy": greedy, "texts": [tokenizer.decode(new, skip_special_tokens=True).strip() for new in greedy], "beams": write(3)})
     scores = []
     for prompt in prompts[:2]:
-        ids = [plain_ids(tokenizer, text, special=False) for text in CANDIDATES]
+        ids = [plain_ids(tokenizer, (seam if prompt and text else "") + text, special=False) for text in CANDIDATES]
         total = lambda photo: [-loss(photo[None], prompt, own).item() * len(own) if own else 0.0 for own in ids]  # noqa: E731
         scores.append({"prompt": prompt, "texts": CANDIDATES, "tokens": [len(own) for own in ids], "photos": [total(photo) for photo in pixels], "prior": total(torch.zeros_like(pixels[0]))})
     row.save(model, tokenizer, processor)

@@ -14,6 +14,7 @@ ROWS = {
     "git": vlm.git,
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,
+    "vit-gpt2": vlm.vit_gpt2,
     "siglip": dual_encoder.siglip,
     "siglip2": dual_encoder.siglip2,
     "chinese-clip": dual_encoder.chinese_clip,

@@ -6,10 +6,12 @@ import re
 import torch
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
-from transformers import CLIPVisionConfig, GenerationConfig, GitConfig, GitForCausalLM, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, Qwen2Config, SiglipVisionConfig
+from transformers import CLIPVisionConfig, GenerationConfig, GitConfig, GitForCausalLM, GPT2Config, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, Qwen2Config, SiglipVisionConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from reference import blip
 from reference.making import NASTY, Row, clear, llama_tokenizer, numbers, plain_ids, sharpen, subword_tokenizer, wordpiece_tokenizer, written
 
 # LLaVA 1.5's own, and the form that Qwen's chat models use.
@@ -176,3 +178,25 @@ def git(row: Row) -> dict:
     wrong["a causal mask over the picture"] = numbers(steps(model, ids, [], pixels[0])[0])
     modeling_git.create_causal_mask = masks
     return {"photos": photos, "conversations": found, "wrong": [{"what": what, "logits": logits} for what, logits in wrong.items()]}
+
+
+def vit_gpt2(row: Row) -> dict:
+    """A ViT and a GPT-2 that attends to it; the mark of the beginning is that of the end."""
+    tokenizer = subword_tokenizer(special=("<|endoftext|>",), names={name: "<|endoftext|>" for name in ("bos_token", "eos_token", "pad_token")})
+    encoder = ViTConfig(**{**VISION, "hidden_size": 24, "num_hidden_layers": 2})
+    decoder = GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=0)
+    model = sharpen(VisionEncoderDecoderModel(VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder, decoder_start_token_id=0, pad_token_id=0)))
+    for name, weight in model.named_parameters():
+        if ".ln_" in name and name.endswith("weight"):
+            weight.normal_(1, 0.2)
+    before = lambda prompt: [0, *plain_ids(tokenizer, prompt, special=False)]  # noqa: E731
+
+    def loss(pixels, prompt: str, own: list[int]):
+        ids, start = [*before(prompt), *own], before(prompt)
+        return model(pixels, decoder_input_ids=torch.tensor([ids[:-1]]), labels=torch.tensor([[*[-100] * (len(start) - 1), *own]])).loss
+
+    inputs = lambda prompt: ({"decoder_input_ids": torch.tensor([before(prompt)])}, len(before(prompt)))  # noqa: E731
+    processor = ViTImageProcessorPil(size={"height": 32, "width": 32})
+    golden = blip.compare(row, model, tokenizer, processor, ["", "a photo of", "<|endoftext|> a </s> dog"], inputs, loss, seam=" ")
+    ids = [0, *golden["cases"][0]["greedy"][0]]
+    return {**golden, "logits": numbers(clear(model(row.photos(processor)[1][:1], decoder_input_ids=torch.tensor([ids])).logits[0, :4]))}
