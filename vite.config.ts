@@ -11,10 +11,11 @@ const node: UserConfig = {
     target: 'node24',
     rolldownOptions: {
       input: { index: 'src/main/index.ts', cli: 'src/main/cli.ts', child: 'src/main/compute/child.ts' },
-      external: [/^[^./]/, ...builtinModules],
+      external: [/^(?!(?:zod|hono|commander|@hono\/node-server)(?:\/|$))[^./]/, ...builtinModules],
       output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' },
     },
   },
+  ssr: { noExternal: ['zod', 'hono', 'commander', '@hono/node-server'] },
 };
 
 /** One CommonJS file: a sandboxed preload can load nothing but Electron. */

@@ -5,7 +5,16 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { httpClient } from '../src/shared/http.ts';
 import { launch } from '../test/e2e/browser.ts';
-import { heapBytes, longTasks, openBig, scrollThrough, serveLibrary } from '../test/soak/big-page.ts';
+import {
+  at,
+  heapBytes,
+  longTasks,
+  openBig,
+  scrollThrough,
+  searchInPage,
+  serveLibrary,
+  type Searched,
+} from '../test/soak/big-page.ts';
 import { makeBigLibrary } from '../test/soak/make-big-library.ts';
 import { photosToMeasure } from './photos.ts';
 
@@ -69,6 +78,7 @@ async function inPage(browser: Browser, library: string): Promise<void> {
     const alone = await searching(page);
     const importing = await whileImporting(page, served.url);
     console.table({ 'search, nothing else': alone, 'search, while importing': importing });
+    console.table({ 'memory MB': served.memory() });
   } finally {
     await served.stop();
   }
@@ -77,7 +87,7 @@ async function inPage(browser: Browser, library: string): Promise<void> {
 async function scrolling(page: Page): Promise<Figures> {
   const heap = await heapBytes(page);
   const before = (await longTasks(page)).length;
-  const { nodes, rests } = await scrollThrough(page, flights);
+  const { nodes, rests, grown } = await scrollThrough(page, flights);
   const long = (await longTasks(page)).slice(before).filter((ms) => ms > longTaskMs);
   return {
     'most elements': String(nodes),
@@ -85,50 +95,27 @@ async function scrolling(page: Page): Promise<Figures> {
     'longest ms': Math.max(0, ...long).toFixed(0),
     'drawn at rest after ms, median': at(rests, 0.5),
     slowest: at(rests, 1),
+    'wall grew px': String(grown),
     'never drawn': String(rests.filter((ms) => ms < 0).length),
     'heap MB, before': megabytes(heap),
     after: megabytes(await heapBytes(page)),
   };
 }
 
-/** Types into the search box, as a person does. The page waits 120 ms for the next letter before it asks. */
 async function searching(page: Page): Promise<Figures> {
-  const answered: number[] = [];
-  const shown: number[] = [];
+  const times: Searched[] = [];
   for (let round = 0; round < rounds; round++)
-    for (const word of words) {
-      const times = await page.evaluate<{ answer: number; shown: number }>(typed(`${word} ${round}`));
-      answered.push(times.answer);
-      shown.push(times.shown);
-    }
+    for (const word of words) times.push(await searchInPage(page, `${word} ${round}`));
+  const answered = times.map((time) => time.answered);
+  const drawn = times.map((time) => time.drawn);
   return {
-    searches: String(answered.length),
+    searches: String(times.length),
     'answered ms, median': at(answered, 0.5),
     p95: at(answered, 0.95),
     slowest: at(answered, 1),
-    'typed to drawn ms, median': at(shown, 0.5),
-    'drawn p95': at(shown, 0.95),
+    'typed to drawn ms, median': at(drawn, 0.5),
+    'drawn p95': at(drawn, 0.95),
   };
-}
-
-function typed(query: string): string {
-  return `(async () => {
-    const entries = [];
-    const observer = new PerformanceObserver((list) => entries.push(...list.getEntries()));
-    observer.observe({ type: 'resource' });
-    const box = document.querySelector('[role=searchbox]');
-    const start = performance.now();
-    box.value = ${JSON.stringify(query)};
-    box.dispatchEvent(new Event('input', { bubbles: true }));
-    let asked;
-    while (!asked) {
-      await new Promise(requestAnimationFrame);
-      asked = entries.find((entry) => entry.name.endsWith('/api/search') && entry.startTime >= start);
-    }
-    await new Promise(requestAnimationFrame);
-    observer.disconnect();
-    return { answer: asked.duration, shown: performance.now() - start };
-  })()`;
 }
 
 async function whileImporting(page: Page, url: string): Promise<Figures> {
@@ -145,11 +132,6 @@ async function whileImporting(page: Page, url: string): Promise<Figures> {
     await api.cancel({ job: job.id });
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function at(times: readonly number[], share: number): string {
-  const sorted = times.toSorted((a, b) => a - b);
-  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(0);
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;

@@ -1,11 +1,11 @@
 /** The composition root: the whole application as one plain object that any host can hold. */
 import path from 'node:path';
-import type { Args, Engine, Job, LibraryStatus } from '../shared/contract.ts';
+import type { Args, Engine, Job } from '../shared/contract.ts';
 import { AppError } from '../shared/errors.ts';
 import { Lanes } from './compute/lanes.ts';
 import type { Fork } from './compute/ports.ts';
 import { places } from './lib/places.ts';
-import { counts } from './store/browse.ts';
+import { listRoots } from './store/browse.ts';
 import { libraryExists, openLibrary, type ReadDb, type WriteDb } from './store/database.ts';
 import { reconcile } from './store/decisions.ts';
 import { removeRoot, roots } from './store/files.ts';
@@ -17,7 +17,7 @@ import { examine } from './services/doctor.ts';
 import { exportCaptions, requireFolder, type ExportProgress } from './services/export.ts';
 import { runIndex } from './index-job.ts';
 import { Jobs } from './services/jobs.ts';
-import { addFolder, addFolders, listRoots } from './services/library.ts';
+import { addFolder, addFolders } from './services/library.ts';
 import { copyModel, deleteModel, licenceText, planCopy, tidyModels } from './services/model-folders.ts';
 import { Models } from './services/models.ts';
 import { listFolder } from './services/home-folders.ts';
@@ -83,12 +83,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const pictures = new Pictures(db, decoding);
   const finding = async (): Promise<SearchDeps> => {
     const model = await models.use('search');
-    return {
-      db,
-      searching: lanes.search(model),
-      index: lanes.index(model),
-      model: model?.version ?? null,
-    };
+    return { db, searching: lanes.search(model), index: lanes.index(model) };
   };
   const rebuild = async (): Promise<void> => {
     const { searching } = await finding();
@@ -121,15 +116,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   return {
-    status: () =>
-      Promise.resolve<LibraryStatus>({
-        library,
-        ...counts(db, searchModel()?.version ?? null),
-        roots: listRoots(db),
-        ...models.now(),
-        writable: writer !== null,
-        notice: models.notice,
-      }),
+    status: async () => ({
+      library,
+      ...(await (await lanes.browse().get()).status({ model: searchModel()?.version ?? null })),
+      ...models.now(),
+      writable: writer !== null,
+      notice: models.notice,
+    }),
     async addFolder({ path }) {
       const { root } = await addFolder(writes(), path);
       const listed = listRoots(db).find(({ id }) => id === root.id);
@@ -145,7 +138,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     cancel: async ({ job }) => jobs.cancel(job),
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
-    ...catalog(db, writes, changed),
+    ...catalog(db, lanes.browse(), writes, changed),
     search: async (args) => await search(await finding(), args),
     similar: async (args) => await similar(await finding(), args),
     listFolder: ({ path }) => listFolder(path),
@@ -215,6 +208,18 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       db.close();
     },
   };
+}
+
+/** Long enough for a page to show its first photos. */
+const searchReadyMs = 2000;
+
+/**
+ * For hosts with a page: asks what it will ask first before it is there, and a little later has the
+ * embeddings read, so that neither it nor the first search waits.
+ */
+export function makeReady(engine: Engine): void {
+  void Promise.allSettled([engine.photos({ offset: 0, limit: 100 }), engine.timeline({}), engine.status({})]);
+  setTimeout(() => void engine.search({ query: 'a photo' }).catch(() => undefined), searchReadyMs).unref();
 }
 
 /** A dry run is no job: it changes nothing, and a person asks for one after another. */

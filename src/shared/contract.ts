@@ -103,6 +103,7 @@ export const schemas = {
     offset: z.int().min(0),
     limit: z.int().min(1).max(1000),
   }),
+  shapes: filter.extend({ sort: z.enum(sorts).optional() }),
   timeline: filter,
   facets: filter,
   places: filter,
@@ -184,6 +185,8 @@ export interface Api {
   pause(args: Args<'pause'>): Promise<void>;
   resume(args: Args<'resume'>): Promise<void>;
   photos(args: Args<'photos'>): Promise<{ total: number; photos: PhotoSummary[] }>;
+  /** The shape of every photo in order (see shapes.ts), a byte each, in base64. */
+  shapes(args: Args<'shapes'>): Promise<string>;
   /** Photos of each day, newest day first. */
   timeline(args: Args<'timeline'>): Promise<Day[]>;
   /** What the photos that pass the filter could be filtered by further. */

@@ -1,5 +1,5 @@
 /** The built `iris serve` over a library, and its page with probes in it: for the soak test and the bench. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import process from 'node:process';
@@ -11,6 +11,8 @@ export interface Served {
   url: string;
   /** `performance.now()` when the process was started. */
   started: number;
+  /** Megabytes that the host and each of its compute processes hold now, by name. */
+  memory: () => Record<string, number>;
   stop: () => Promise<void>;
 }
 
@@ -28,9 +30,22 @@ export async function serveLibrary(library: string): Promise<Served> {
   };
   for await (const line of readline.createInterface({ input: child.stdout })) {
     const url = /^Iris is at (\S+)$/.exec(line)?.[1];
-    if (url) return { url, started, stop };
+    if (url) return { url, started, memory: () => memoryOf(child.pid ?? 0), stop };
   }
   throw new Error('Expected "Iris is at ADDRESS" from iris serve, but it ended.');
+}
+
+/** Resident memory, shared pages counted in each process that has them. */
+function memoryOf(pid: number): Record<string, number> {
+  const lines = execFileSync('ps', ['-eo', 'pid=,ppid=,rss=,args='], { encoding: 'utf8' }).split('\n');
+  const found: Record<string, number> = {};
+  for (const line of lines) {
+    const [, id, parent, kilobytes, args = ''] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+    if (Number(id) !== pid && Number(parent) !== pid) continue;
+    const lane = /"lane":"(\w+)"/.exec(args)?.[1];
+    found[lane ?? 'engine'] = Math.round(Number(kilobytes) / 1000);
+  }
+  return found;
 }
 
 /** Opens the page, with long tasks counted from its first moment, and waits for the first photos. */
@@ -70,7 +85,8 @@ export interface Scrolled {
   nodes: number;
   /** Milliseconds until every photo in sight was drawn, at each place of rest; -1 where some never was. */
   rests: number[];
-  heights: { first: number; last: number };
+  /** Pixels by which the wall grew or shrank meanwhile: what came would have moved what is below. */
+  grown: number;
   tilesAtEnd: number;
 }
 
@@ -82,7 +98,11 @@ export function scrollThrough(page: Page, flights: number): Promise<Scrolled> {
   return page.evaluate<Scrolled>(`(async () => {
     const wall = document.querySelector('.scroller');
     const frame = () => new Promise(requestAnimationFrame);
-    const found = { nodes: 0, rests: [], heights: { first: wall.scrollTop, last: 0 }, tilesAtEnd: 0 };
+    // From here on the form of every photo is known, and nothing may move.
+    while (!performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/api/shapes'))) await frame();
+    await frame();
+    await frame();
+    const found = { nodes: 0, rests: [], grown: -wall.scrollHeight, tilesAtEnd: 0 };
     const inSight = () => {
       const box = wall.getBoundingClientRect();
       return [...wall.querySelectorAll('.tile')].filter((tile) => {
@@ -112,8 +132,42 @@ export function scrollThrough(page: Page, flights: number): Promise<Scrolled> {
       for (let i = 0; i < slow; i++) await step(wall.scrollTop + 90);
       found.rests.push(await rest());
     }
-    found.heights.last = wall.scrollTop + wall.clientHeight - wall.scrollHeight;
+    found.grown += wall.scrollHeight;
     found.tilesAtEnd = Math.max(...inSight().map((tile) => Number(tile.getAttribute('aria-posinset'))));
     return found;
   })()`);
+}
+
+export interface Searched {
+  /** Milliseconds from the question's leaving the page to its answer's arriving there. */
+  answered: number;
+  /** Milliseconds from the words' being typed to photos drawn; the page waits 120 ms for more letters. */
+  drawn: number;
+}
+
+/** Types into the search box, as a person does. */
+export function searchInPage(page: Page, query: string): Promise<Searched> {
+  return page.evaluate<Searched>(`(async () => {
+    const entries = [];
+    const observer = new PerformanceObserver((list) => entries.push(...list.getEntries()));
+    observer.observe({ type: 'resource' });
+    const box = document.querySelector('[role=searchbox]');
+    const start = performance.now();
+    box.value = ${JSON.stringify(query)};
+    box.dispatchEvent(new Event('input', { bubbles: true }));
+    let asked;
+    while (!asked) {
+      await new Promise(requestAnimationFrame);
+      asked = entries.find((entry) => entry.name.endsWith('/api/search') && entry.startTime >= start);
+    }
+    await new Promise(requestAnimationFrame);
+    observer.disconnect();
+    return { answered: asked.duration, drawn: performance.now() - start };
+  })()`);
+}
+
+/** What was measured at this share of the sorted values: 0.5 is the median, 1 the largest. */
+export function at(times: readonly number[], share: number): string {
+  const sorted = times.toSorted((a, b) => a - b);
+  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(0);
 }

@@ -4,7 +4,7 @@ import { counts, folders, summaries } from '../../src/main/store/browse.ts';
 import { rate, tag } from '../../src/main/store/decisions.ts';
 import { facets, places, timeline } from '../../src/main/store/facets.ts';
 import { noteProblem, setPresent } from '../../src/main/store/files.ts';
-import { photosPage } from '../../src/main/store/pages.ts';
+import { photosPage, shapes } from '../../src/main/store/pages.ts';
 import { problemsPage, retryFailed } from '../../src/main/store/problems.ts';
 import { writeCaption } from '../../src/main/store/texts.ts';
 import { photoLibrary } from './store-helpers.ts';
@@ -53,6 +53,28 @@ describe('pages', () => {
     expect(timeline(db, {}).map((day) => day.day)).toEqual(['2021-01-01', '2020-05-01', '2019-01-01']);
     setPresent(db, ids.slice(0, 1), true);
     expect(names('newest')).toHaveLength(4);
+  });
+
+  it('have the shape of every photo in the same order, 0 where it was not read', () => {
+    const { db, ids } = library();
+    const sizes = [
+      [4000, 3000],
+      [3000, 4000],
+      [30_000, 10],
+    ];
+    for (const [at, [width, height]] of sizes.entries())
+      db.run(
+        'UPDATE cache.metadata SET width = ?, height = ? WHERE photo_id = ?',
+        width ?? 0,
+        height ?? 0,
+        ids[at] ?? 0,
+      );
+    db.run('DELETE FROM cache.metadata WHERE photo_id = ?', ids[3] ?? 0);
+    const of = (order: Filter & { sort?: Sort }): number[] => [...Buffer.from(shapes(db, order), 'base64')];
+    expect(of({})).toEqual([45, 80, 255, 0]);
+    expect(of({ sort: 'name' })).toEqual([45, 80, 255, 0]);
+    expect(of({ sort: 'rating' })).toEqual([255, 80, 45, 0]);
+    expect(of({ folder: 'trips' })).toEqual([255, 0]);
   });
 
   it('end with the photos that wait to be read again after the cache was lost', () => {

@@ -1,6 +1,7 @@
 /** The fake engine's answers about its library: timeline, facets, places, tags, saved searches, settings. */
 import type { Engine, LibraryEvent, PhotoDetails, SavedSearch, Settings } from '../../src/shared/contract.ts';
-import { passes } from './fake-filter.ts';
+import { shapeOf } from '../../src/shared/shapes.ts';
+import { inOrder, passes } from './fake-filter.ts';
 
 export interface FakeLibrary {
   photos: PhotoDetails[];
@@ -11,6 +12,7 @@ export interface FakeLibrary {
 
 export type LibraryPart = Pick<
   Engine,
+  | 'shapes'
   | 'timeline'
   | 'facets'
   | 'places'
@@ -28,6 +30,11 @@ export function fakeLibrary({ photos, note, find, emit }: FakeLibrary): LibraryP
   const saved: SavedSearch[] = [];
   const settings: Settings = {};
   return {
+    shapes(args) {
+      const chosen = inOrder(photos, args.sort).filter((photo) => passes(photo, args));
+      const shapes = chosen.map(({ width, height }) => shapeOf(width, height));
+      return Promise.resolve(Buffer.from(shapes).toString('base64'));
+    },
     timeline(args) {
       const days = new Map<string, number>();
       for (const { takenAt } of photos.filter((photo) => passes(photo, args)))

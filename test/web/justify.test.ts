@@ -1,17 +1,19 @@
 /** The grid's geometry, apart from any browser: rows, blocks, neighbours. */
 import { describe, expect, test } from 'vitest';
-import { heightOf, justify, ratioOf, type RowStyle } from '../../src/renderer/lib/justify.ts';
-import { boxAt, indexBeside, libraryBlocks, tilesBetween } from '../../src/renderer/state/layout.ts';
+import { boxesOf, heightOf, justify, shownRatio, type RowStyle } from '../../src/renderer/lib/justify.ts';
+import { blocksOf, boxAt, indexBeside, spotsBetween } from '../../src/renderer/state/layout.ts';
 import { world } from './fake-world.ts';
 
 const style: RowStyle = { width: 1100, target: 210, gap: 4, below: 0 };
 const { photos } = world({ photos: 950 });
+const ratios = Float32Array.from(photos, ({ width, height }) => shownRatio(width / height));
 
 describe('justified rows', () => {
-  const ratios = photos.map(ratioOf);
   const rows = (width: number, last: boolean): Map<number, { right: number; height: number }> => {
     const found = new Map<number, { right: number; height: number }>();
-    for (const box of justify(ratios.slice(0, 200), { ...style, width }, last)) {
+    const some = ratios.subarray(0, 200);
+    const justified = justify(some, { ...style, width }, last);
+    for (const box of boxesOf(justified, some, { ...style, width })) {
       found.set(box.y, { right: box.x + box.width, height: box.height });
     }
     return found;
@@ -31,19 +33,19 @@ describe('justified rows', () => {
     expect(all.at(-1)?.height).toBeLessThanOrEqual(242);
   });
   test('one photo, none, and extremes', () => {
-    expect(justify([], style, true)).toEqual([]);
+    expect(justify(new Float32Array(), style, true)).toEqual([]);
     expect(heightOf([], style)).toBe(0);
-    expect(justify([1.5], style, true)[0]?.height).toBeLessThanOrEqual(242);
-    expect(ratioOf({ width: 0, height: 0 })).toBe(1.4);
-    expect(ratioOf({ width: 30_000, height: 10 })).toBe(3.2);
-    expect(ratioOf({ width: 10, height: 30_000 })).toBe(0.5);
+    expect(justify(Float32Array.of(1.5), style, true)[0]?.height).toBeLessThanOrEqual(242);
+    expect(shownRatio(0)).toBe(1.4);
+    expect(shownRatio(NaN)).toBe(1.4);
+    expect(shownRatio(3000)).toBe(3.2);
+    expect(shownRatio(0.001)).toBe(0.5);
   });
 });
 
 describe('blocks', () => {
-  const pages = Array.from({ length: 10 }, (_, page) => photos.slice(page * 100, page * 100 + 100));
   const whole = [{ key: null, count: 950 }];
-  const blocks = libraryBlocks(whole, pages, style);
+  const blocks = blocksOf(whole, ratios, style);
 
   test('they stand under each other, and every photo has its box', () => {
     expect(blocks.length).toBe(10);
@@ -53,11 +55,16 @@ describe('blocks', () => {
     for (let index = 0; index < 950; index++) expect(boxAt(blocks, index)).toBeDefined();
     expect(boxAt(blocks, 950)).toBeUndefined();
   });
-  test('a page that comes moves nothing inside the others', () => {
-    const before = libraryBlocks(whole, pages.with(3, []), style);
-    expect(before[4]?.boxes).toEqual(blocks[4]?.boxes);
-    const unknown: (typeof pages)[number][] = [];
-    expect(libraryBlocks(whole, unknown, style)[4]?.photos).toBeNull();
+  test('a photo of another shape moves nothing inside other blocks', () => {
+    const before = blocksOf(whole, ratios.with(350, 3), style);
+    expect(before[3]?.boxes()).not.toEqual(blocks[3]?.boxes());
+    expect(before[4]?.boxes()).toEqual(blocks[4]?.boxes());
+  });
+  test('a block is as high as its photos', () => {
+    for (const block of blocks) {
+      const foot = Math.max(...block.boxes().map(({ y, height }) => y + height));
+      expect(block.height).toBe(foot + style.gap);
+    }
   });
   test('down and up lead back, through all blocks', () => {
     let index = 2;
@@ -73,7 +80,7 @@ describe('blocks', () => {
     expect(indexBeside(blocks, index, -1)).toBeUndefined();
   });
   test('a band draws what touches it and no more', () => {
-    const tiles = tilesBetween(blocks, 3000, 4000);
+    const tiles = spotsBetween(blocks, 3000, 4000);
     expect(tiles.length).toBeGreaterThan(10);
     for (const { box } of tiles) {
       expect(box.y).toBeLessThanOrEqual(4000);

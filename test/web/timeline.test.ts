@@ -4,16 +4,9 @@ import { changed, chipsOf, dayOf, inYear, isSame, without } from '../../src/rend
 import { usualRatio, type RowStyle } from '../../src/renderer/lib/justify.ts';
 import { gridWords } from '../../src/renderer/lib/words-grid.ts';
 import { rowsOf, treeOf } from '../../src/renderer/state/folder-tree.ts';
-import {
-  blocksBetween,
-  boxAt,
-  libraryBlocks,
-  tilesInside,
-  type Pages,
-} from '../../src/renderer/state/layout.ts';
+import { blocksBetween, blocksOf, boxAt, spotsInside } from '../../src/renderer/state/layout.ts';
 import { markAt, marksOf, spansOf, undated, yearLabels } from '../../src/renderer/state/timeline.ts';
 import type { Day, Root } from '../../src/shared/contract.ts';
-import { world } from './fake-world.ts';
 
 const style: RowStyle = { width: 1100, target: 210, gap: 4, below: 0 };
 
@@ -73,9 +66,7 @@ describe('days as they are typed', () => {
 describe('100,000 photos by date', () => {
   const total = 100_000;
   const spans = spansOf(daysOf(total, 37), total, 'newest');
-  const { photos } = world({ photos: 300 });
-  const empty: Pages = [];
-  const before = libraryBlocks(spans, empty, style);
+  const before = blocksOf(spans, new Float32Array(total).fill(usualRatio), style);
 
   test('blocks hold at most 100, headings have their room, and every photo has its box', () => {
     let next = 0;
@@ -92,33 +83,6 @@ describe('100,000 photos by date', () => {
     expect(boxAt(before, total - 1)).toBeDefined();
     expect(boxAt(before, total)).toBeUndefined();
   });
-  test('a page that comes lays out its own blocks and no others', () => {
-    const pages: Pages = [undefined, photos.slice(0, 100)];
-    const after = libraryBlocks(spans, pages, style);
-    const changed = after.filter((block, at) => block.boxes !== before[at]?.boxes);
-    expect(changed.length).toBeGreaterThan(1);
-    expect(changed.length).toBeLessThanOrEqual(5);
-    expect(changed.every(({ start, count }) => start < 200 && start + count > 100)).toBe(true);
-    const again = libraryBlocks(spans, pages, style);
-    expect(again.every((block, at) => block.boxes === after[at]?.boxes)).toBe(true);
-    expect(again.every((block, at) => block.photos === after[at]?.photos)).toBe(true);
-  });
-  test('what is not loaded is laid out once for each size of block, not for each block', () => {
-    expect(new Set(before.map(({ boxes }) => boxes)).size).toBeLessThanOrEqual(4);
-    expect(usualRatio).toBeGreaterThan(1);
-  });
-  test('a block over two pages shows what there is of both', () => {
-    const [both] = libraryBlocks(
-      [
-        { key: null, count: 50 },
-        { key: 'x', count: 100 },
-      ],
-      [photos.slice(0, 100)],
-      style,
-    ).slice(1);
-    expect(both?.photos?.[49]?.id).toBe(100);
-    expect(both?.photos?.[50]).toBeUndefined();
-  });
   test('a band holds its headings', () => {
     const found = blocksBetween(before, 0, 44);
     expect(found[0]?.section).toBe('2024-12-31');
@@ -127,9 +91,9 @@ describe('100,000 photos by date', () => {
     expect(blocksBetween(before, edge, edge + 1)[0]).toBe(second);
   });
   test('a rectangle takes what it touches', () => {
-    const tiles = tilesInside(before, { x: 0, y: 50, width: 10, height: 10 });
-    expect(tiles.map(({ index }) => index)).toEqual([0]);
-    expect(tilesInside(before, { x: 0, y: 0, width: 1100, height: 40 })).toEqual([]);
+    const spots = spotsInside(before, { x: 0, y: 50, width: 10, height: 10 });
+    expect(spots.map(({ index }) => index)).toEqual([0]);
+    expect(spotsInside(before, { x: 0, y: 0, width: 1100, height: 40 })).toEqual([]);
   });
   test('the scrubber has a mark for each month and years that do not collide', () => {
     const marks = marksOf(before);

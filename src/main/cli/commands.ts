@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Args, Engine, IndexReport, Job, SearchHit } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { places } from '../lib/places.ts';
+import { makeReady } from '../engine.ts';
 import { serveWeb } from '../web.ts';
 import {
   modelOf,
@@ -221,6 +222,7 @@ export async function serve(options: Common & { port?: number }): Promise<number
 
 /** Serves the page until Ctrl-C or the system's stop signal. */
 export async function serveUntilStopped(engine: Engine, port?: number): Promise<void> {
+  makeReady(engine);
   const host = await serveWeb(engine, { pageDir: places.page, ...(port !== undefined && { port }) });
   print(`Iris is at ${host.url}`);
   say('The address works on this machine only, until Iris ends. Ctrl-C ends it.');

@@ -1,7 +1,9 @@
 /** Entry of every compute process: builds its lane and answers messages until the parent is gone. */
+import os from 'node:os';
 import { connectParent } from './ports.ts';
 import { serve } from '../../shared/rpc.ts';
 import type { Model, Part } from '../inference/model.ts';
+import type { ReadDb } from '../store/database.ts';
 import { rssExitCode, type LaneConfig } from './messages.ts';
 
 const rssCheckMs = 250;
@@ -26,23 +28,30 @@ async function load(parts: Part[]): Promise<Model | undefined> {
   return await loadModel(config.modelDir, parts, { provider: config.provider, threads: config.threads });
 }
 
+async function openReader(): Promise<ReadDb> {
+  const { libraryExists, openLibrary } = await import('../store/database.ts');
+  const { library } = config;
+  return libraryExists(library) ? openLibrary(library, 'read') : openLibrary(library, 'memory');
+}
+
 async function createLane(): Promise<object> {
   switch (config.lane) {
     case 'index':
       return (await import('./index-lane.ts')).createIndexLane(modelLoader(['vision']));
-    case 'search': {
-      const { libraryExists, openLibrary } = await import('../store/database.ts');
-      const db = libraryExists(config.library)
-        ? openLibrary(config.library, 'read')
-        : openLibrary(config.library, 'memory');
-      return (await import('./search-lane.ts')).createSearchLane(db, modelLoader(['text']));
-    }
+    case 'search':
+      return (await import('./search-lane.ts')).createSearchLane(await openReader(), modelLoader(['text']));
+    case 'browse':
+      return (await import('./browse-lane.ts')).createBrowseLane(await openReader());
     case 'generate':
       return (await import('./generate-lane.ts')).createGenerateLane(modelLoader(['vision', 'generate']));
     case 'probe':
       return (await import('./probe-lane.ts')).createProbeLane(config);
   }
 }
+
+// A person's search goes ahead of an import and of captions, which may take hours.
+if (config.lane === 'index' || config.lane === 'generate')
+  os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL);
 
 // A decoder that eats memory must kill this process, not the machine.
 setInterval(() => {

@@ -4,6 +4,7 @@ import {
   generateStreams,
   indexStreams,
   searchStreams,
+  type BrowseLane,
   type GenerateLane,
   type IndexLane,
   type LaneConfig,
@@ -56,6 +57,10 @@ export class Lanes {
     return this.#kept('search', model, searchStreams, 1);
   }
 
+  browse(): Lane<BrowseLane> {
+    return this.#kept('browse', null, [], 1);
+  }
+
   generate(model: ModelPlace): Lane<GenerateLane> {
     return this.#kept('generate', model, generateStreams, this.#cores);
   }
@@ -95,7 +100,10 @@ export class Lanes {
     const key = `${kind} ${dir ?? ''}`;
     const known = this.#lanes.get(key);
     if (known) return known.lane as Lane<T>;
-    const idle = { ms: this.#options.idleMs ?? idleMs, spare: () => !this.#options.inUse(dir) };
+    const idle = {
+      ms: this.#options.idleMs ?? idleMs,
+      spare: () => kind !== 'browse' && !this.#options.inUse(dir),
+    };
     const lane = this.#start<T>(kind, model, streams, threads, this.#options.provider, idle);
     this.#lanes.set(key, { lane, dir });
     return lane;

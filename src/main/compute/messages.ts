@@ -1,7 +1,8 @@
-/** What the three compute lanes answer: plain interfaces whose calls travel as messages. */
-import type { Filter, PhotoMetadata, Why } from '../../shared/contract.ts';
+/** What the compute lanes answer: plain interfaces whose calls travel as messages. */
+import type { Api, Filter, PhotoMetadata, Root, SearchAnswer } from '../../shared/contract.ts';
 import type { Generated, Preprocess, Prompt } from '../inference/model.ts';
 import type { Probe } from '../inference/provider.ts';
+import type { Counts } from '../store/browse.ts';
 
 /** A file to be read. `path` is raw bytes; `id` comes back in the answers. */
 export interface FileToRead {
@@ -61,28 +62,25 @@ export interface IndexLane {
 }
 export const indexStreams = ['process'] as const;
 
-export interface LaneHit {
-  photoId: number;
-  score: number;
-  why: Why[];
-  likely: boolean;
-}
-
-export interface Found {
-  hits: LaneHit[];
-  searchable: number;
-}
 /** A photo of the library, or the float16 vector of another picture. */
 export type Likeness = { id: number } | { vector: Uint8Array };
 
 export interface SearchLane {
-  search(args: { query: string; filter?: Filter | undefined; limit: number }): Promise<Found>;
+  search(args: { query: string; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
   /** Photos by how much they look like one, which is left out itself. */
-  similar(args: { to: Likeness; filter?: Filter | undefined; limit: number }): Promise<Found>;
+  similar(args: { to: Likeness; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
   /** Takes in embeddings written since; `rebuild` when photos went or came back. */
   refresh(args: { rebuild: boolean }): Promise<{ searchable: number }>;
 }
 export const searchStreams = [] as const;
+
+/** What a large library takes long to say. `model` is a version: which photos count as searchable. */
+export interface BrowseLane extends Pick<
+  Api,
+  'photos' | 'shapes' | 'timeline' | 'facets' | 'places' | 'folders'
+> {
+  status(args: { model: string | null }): Promise<Counts & { roots: Root[] }>;
+}
 
 /** What the model looks at: the prefix kept from indexing, or pixels at its own size. */
 export type Look = { prefix: Uint8Array } | { pixels: Uint8Array };
@@ -107,7 +105,7 @@ export interface ProbeLane {
 
 /** What a child is told on its command line. */
 export interface LaneConfig {
-  lane: 'index' | 'search' | 'generate' | 'probe';
+  lane: 'index' | 'search' | 'browse' | 'generate' | 'probe';
   library: string;
   /** Null: there is none; decoding and full-text search still work. */
   modelDir: string | null;

@@ -1,16 +1,18 @@
 /** The search lane: text encoder, vector matrix and full-text index, on a read-only connection. */
-import type { Filter, Why } from '../../shared/contract.ts';
+import type { Filter, SearchAnswer, Why } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { Model } from '../inference/model.ts';
 import type { ReadDb } from '../store/database.ts';
 import { photoIds } from '../store/filter.ts';
 import { embeddingsAfter } from '../store/results.ts';
 import { matchWords } from '../store/texts.ts';
-import { fuse, matchedWords, phraseQuery, wordsQuery, type Ranked } from '../lib/fusion.ts';
+import { fuse, matchedWords, phraseQuery, wordsQuery, type Fused, type Ranked } from '../lib/fusion.ts';
 import { VectorMatrix, type Allows } from '../lib/matrix.ts';
 import { parseQuery, type ParsedQuery } from '../lib/query.ts';
 import { fromHalf, steer } from '../lib/vectors.ts';
-import type { LaneHit, Likeness, SearchLane } from './messages.ts';
+import { pathFields } from '../lib/paths.ts';
+import { photoPaths, shownPhotos, summaries } from '../store/browse.ts';
+import type { Likeness, SearchLane } from './messages.ts';
 
 const rowsAtOnce = 5000;
 const textCandidates = 1000;
@@ -61,15 +63,14 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     const wanted = await embed(model, query.text);
     const unwanted = await embed(model, query.without.join(', '));
     const { mean, std } = model.manifest.embed?.relevance ?? { mean: 0, std: 1 };
-    const shows = (vector: Float32Array | undefined, id: number): boolean =>
-      vector !== undefined && (rows.similarity(vector, id) ?? 0) > mean + likelyDeviations * std;
+    const least = mean + likelyDeviations * std;
     const direction = steer(wanted, unwanted);
     if (!direction) return [];
-    return rows.nearest(direction, Math.max(limit, textCandidates), allows).map(({ id, similarity }) => ({
-      photoId: id,
-      why: looks(wanted ? (rows.similarity(wanted, id) ?? 0) : similarity),
-      likely: shows(wanted, id) && !shows(unwanted, id),
-    }));
+    return rows.nearest(direction, Math.max(limit, textCandidates), allows).map(({ id, similarity }) => {
+      const shown = !wanted || direction === wanted ? similarity : (rows.similarity(wanted, id) ?? 0);
+      const spoilt = unwanted !== undefined && (rows.similarity(unwanted, id) ?? 0) > least;
+      return { photoId: id, why: looks(shown), likely: wanted !== undefined && shown > least && !spoilt };
+    });
   }
 
   function byWords(query: string, column: 'caption' | 'name' | 'chat', allows: Allows | undefined): Ranked[] {
@@ -105,6 +106,20 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     );
   }
 
+  /** What the page and the command line show of each hit: told here, as the engine's thread may be busy. */
+  function dressed(query: string, found: readonly Fused[]): SearchAnswer {
+    const ids = found.map(({ photoId }) => photoId);
+    const photos = summaries(db, ids);
+    const paths = photoPaths(db, ids);
+    const hits = found.flatMap(({ photoId, score, why, likely }) => {
+      const photo = photos.get(photoId);
+      const path = paths.get(photoId);
+      return photo && path ? [{ photo, ...pathFields(path), score, why, likely }] : [];
+    });
+    const searchable = matrix?.size ?? 0;
+    return { query, hits, searchable, waiting: Math.max(0, shownPhotos(db) - searchable) };
+  }
+
   return {
     async search({ query, filter, limit }) {
       const parsed = parseQuery(query);
@@ -115,8 +130,7 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
         name: byWords(parsed.text, 'name', allows),
         chat: byWords(parsed.text, 'chat', allows),
       };
-      const hits: LaneHit[] = fuse(lists).slice(0, limit);
-      return { hits, searchable: matrix?.size ?? 0 };
+      return dressed(query, fuse(lists).slice(0, limit));
     },
     async similar({ to, filter, limit }) {
       const rows = await catchUp(await loadModel());
@@ -133,7 +147,7 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
         why: [looks(similarity)],
         likely: similarity > threshold,
       }));
-      return { hits, searchable: rows.size };
+      return dressed('', hits);
     },
     async refresh({ rebuild }) {
       if (rebuild) {

@@ -5,7 +5,7 @@ import process from 'node:process';
 import type { Engine } from '../../shared/contract.ts';
 import { channels, type DesktopCommand } from '../../shared/desktop.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { createEngine } from '../engine.ts';
+import { createEngine, makeReady } from '../engine.ts';
 import { log } from '../lib/log.ts';
 import { defaultLibrary, places } from '../lib/places.ts';
 import { guardContents, guardSession } from './guards.ts';
@@ -77,6 +77,7 @@ class Desktop {
   start(paths: readonly string[]): void {
     guardSession();
     const current = (): BrowserWindow | undefined => this.#window;
+    makeReady(this.#engine);
     answerSchemes(this.#engine, places.page);
     answerChannels(this.#engine, current, this.#words);
     guardSleep(this.#engine);

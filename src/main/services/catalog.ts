@@ -1,16 +1,17 @@
 /** The library as a person sees and orders it: pages, timeline, facets, and what they decide themselves. */
 import type { Engine } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
-import { folders, photoDetails } from '../store/browse.ts';
+import type { BrowseLane } from '../compute/messages.ts';
+import type { Lane } from '../compute/supervisor.ts';
+import { photoDetails } from '../store/browse.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
 import { rate, removeSearch, saveSearch, saveSetting, searches, settings, tag } from '../store/decisions.ts';
-import { facets, places, timeline } from '../store/facets.ts';
-import { photosPage } from '../store/pages.ts';
 import { problemsPage } from '../store/problems.ts';
 
 export type Catalog = Pick<
   Engine,
   | 'photos'
+  | 'shapes'
   | 'timeline'
   | 'facets'
   | 'places'
@@ -27,16 +28,23 @@ export type Catalog = Pick<
 >;
 
 /**
- * `writes` gives the writing connection, or throws `busy` where this library is only read;
- * `changed` tells other windows of how many photos a person has changed.
+ * What goes over the whole library is asked of the browse lane. `writes` gives the writing connection, or
+ * throws `busy` where this library is only read; `changed` tells other windows of how many photos a person
+ * has changed.
  */
-export function catalog(db: ReadDb, writes: () => WriteDb, changed: (photos: number) => void): Catalog {
+export function catalog(
+  db: ReadDb,
+  browse: Lane<BrowseLane>,
+  writes: () => WriteDb,
+  changed: (photos: number) => void,
+): Catalog {
   return {
-    photos: async (page) => photosPage(db, page),
-    timeline: async (filter) => timeline(db, filter),
-    facets: async (filter) => facets(db, filter),
-    places: async (filter) => places(db, filter),
-    folders: async () => folders(db),
+    photos: async (page) => (await browse.get()).photos(page),
+    shapes: async (order) => (await browse.get()).shapes(order),
+    timeline: async (filter) => (await browse.get()).timeline(filter),
+    facets: async (filter) => (await browse.get()).facets(filter),
+    places: async (filter) => (await browse.get()).places(filter),
+    folders: async () => (await browse.get()).folders({}),
     async photo({ id }) {
       const details = photoDetails(db, id);
       if (!details) throw new AppError('not-found', `There is no photo ${id} in the library.`);

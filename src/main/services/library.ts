@@ -1,12 +1,10 @@
 /** Folders of the library: adding, removing, scanning them into the store, and telling offline from gone. */
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Root } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
-import { below, display, joinBytes, pathFields } from '../lib/paths.ts';
+import { below, display, joinBytes } from '../lib/paths.ts';
 import { walk, type SeenFile } from '../lib/walk.ts';
-import { photosByRoot } from '../store/browse.ts';
-import type { ReadDb, WriteDb } from '../store/database.ts';
+import type { WriteDb } from '../store/database.ts';
 import {
   addRoot,
   knownFiles,
@@ -29,16 +27,6 @@ export interface Target {
   root: RootRow;
   /** Relative to the root; '' for all of it. */
   start: string;
-}
-
-export function listRoots(db: ReadDb): Root[] {
-  const counts = photosByRoot(db);
-  return roots(db).map(({ id, path, state }) => ({
-    id,
-    ...pathFields(path),
-    state,
-    photos: counts.get(id) ?? 0,
-  }));
 }
 
 /** Takes a folder in, or finds the root it already belongs to. Roots inside it become part of it. */

@@ -1,7 +1,15 @@
 /** Reading the library for showing: counts, folders, photo rows and one photo's whole story. */
-import type { FileInfo, Folder, PhotoDetails, PhotoMetadata, PhotoSummary } from '../../shared/contract.ts';
+import type {
+  FileInfo,
+  Folder,
+  PhotoDetails,
+  PhotoMetadata,
+  PhotoSummary,
+  Root,
+} from '../../shared/contract.ts';
 import { joinBytes, pathFields } from '../lib/paths.ts';
 import type { ReadDb } from './database.ts';
+import { roots } from './files.ts';
 import { factsIndexed, shownFile } from './filter.ts';
 import { remembered } from './memo.ts';
 import { captionLedger, messages, tagsOf } from './texts.ts';
@@ -15,6 +23,12 @@ export interface Counts {
 
 export function counts(db: ReadDb, model: string | null): Counts {
   return remembered(db, `counts ${model ?? ''}`, () => count(db, model));
+}
+
+/** Photos with a file that is there: a few seconds old at most, for it is asked with every search. */
+export function shownPhotos(db: ReadDb): number {
+  const sql = `SELECT count(DISTINCT f.photo_id) AS n FROM file f WHERE ${shownFile}`;
+  return remembered(db, 'shown photos', () => db.get<{ n: number }>(sql)?.n ?? 0, 5000);
 }
 
 function count(db: ReadDb, model: string | null): Counts {
@@ -32,13 +46,24 @@ function count(db: ReadDb, model: string | null): Counts {
   return row ?? { photos: 0, searchable: 0, captioned: 0, failed: 0 };
 }
 
-export function photosByRoot(db: ReadDb): Map<number, number> {
+function photosByRoot(db: ReadDb): Map<number, number> {
   return remembered(db, 'photosByRoot', () => {
     const rows = db.all<{ id: number; n: number }>(
       `SELECT f.root_id AS id, count(DISTINCT f.photo_id) AS n FROM file f WHERE ${shownFile} GROUP BY 1`,
     );
     return new Map(rows.map((row) => [row.id, row.n]));
   });
+}
+
+/** The roots, each with its photos counted. */
+export function listRoots(db: ReadDb): Root[] {
+  const photos = photosByRoot(db);
+  return roots(db).map(({ id, path, state }) => ({
+    id,
+    ...pathFields(path),
+    state,
+    photos: photos.get(id) ?? 0,
+  }));
 }
 
 /** Folders with photos directly inside, and those above them, so that they make a tree. */
@@ -114,10 +139,18 @@ function fileRows(db: ReadDb, photoId: number): FileRow[] {
   );
 }
 
-/** The raw path of the photo's first file that is there, else of one that is gone. */
+/** By id the raw path of each photo's first file that is there, else of one that is gone. */
+export function photoPaths(db: ReadDb, ids: readonly number[]): Map<number, Buffer> {
+  const rows = db.all<{ id: number; rootPath: Uint8Array; path: Uint8Array }>(
+    `SELECT f.photo_id AS id, r.path AS rootPath, f.path FROM file f JOIN root r ON r.id = f.root_id
+     WHERE f.photo_id IN (SELECT value FROM json_each(?)) ORDER BY f.present, f.id DESC`,
+    JSON.stringify(ids),
+  );
+  return new Map(rows.map(({ id, rootPath, path }) => [id, joinBytes(rootPath, path)]));
+}
+
 export function photoPath(db: ReadDb, photoId: number): Buffer | undefined {
-  const row = fileRows(db, photoId)[0];
-  return row && joinBytes(row.rootPath, row.path);
+  return photoPaths(db, [photoId]).get(photoId);
 }
 
 /** The photo that the file at this absolute path is, if the library knows it. */

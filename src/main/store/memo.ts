@@ -3,21 +3,29 @@ import type { ReadDb } from './database.ts';
 
 const kept = 32;
 
-interface Memo {
+interface Answer {
   stamp: string;
-  answers: Map<string, unknown>;
+  since: number;
+  value: unknown;
 }
 
-const memos = new WeakMap<ReadDb, Memo>();
+const memos = new WeakMap<ReadDb, Map<string, Answer>>();
 
-/** What `compute` gives, or gave since anything was written by any process. Callers must not change it. */
-export function remembered<T>(db: ReadDb, key: string, compute: () => T): T {
+/**
+ * What `compute` gives, or gave since anything was written by any process, or in the last `goodForMs`
+ * milliseconds. Callers must not change it.
+ */
+export function remembered<T>(db: ReadDb, key: string, compute: () => T, goodForMs = 0): T {
   const stamp = stampOf(db);
-  let memo = memos.get(db);
-  if (memo?.stamp !== stamp || memo.answers.size >= kept)
-    memos.set(db, (memo = { stamp, answers: new Map() }));
-  if (!memo.answers.has(key)) memo.answers.set(key, compute());
-  return memo.answers.get(key) as T;
+  const answers = memos.get(db) ?? new Map<string, Answer>();
+  memos.set(db, answers);
+  const known = answers.get(key);
+  if (known && (known.stamp === stamp || performance.now() - known.since < goodForMs))
+    return known.value as T;
+  if (answers.size >= kept) answers.clear();
+  const value = compute();
+  answers.set(key, { stamp, since: performance.now(), value });
+  return value;
 }
 
 /** Changes with every write: SQLite counts this connection's rows, and commits of others by version. */

@@ -148,6 +148,8 @@ export const cacheMigrations: readonly string[] = [
    CREATE INDEX cache.metadata_browse ON metadata
      (taken_at DESC, photo_id DESC, camera, format, latitude, longitude, stars, captioned);
    CREATE INDEX cache.metadata_stars ON metadata (stars DESC, taken_at DESC, photo_id DESC);`,
+  // The sizes of all photos, without reading their rows.
+  'CREATE INDEX cache.metadata_size ON metadata (photo_id, width, height);',
 ];
 
 /** The schema of one database; throws for one that these steps do not reach. */

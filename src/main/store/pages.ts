@@ -1,5 +1,6 @@
 /** Photos in order: the ids of a whole filtered and sorted library, and the rows of one page of it. */
 import type { Filter, PhotoSummary, Sort } from '../../shared/contract.ts';
+import { shapeOf } from '../../shared/shapes.ts';
 import { summaries } from './browse.ts';
 import type { ReadDb } from './database.ts';
 import { all, factsIndexed, selection, shownFile, type Condition, type Selection } from './filter.ts';
@@ -32,6 +33,26 @@ export function orderedIds(db: ReadDb, filter: Filter, sort: Sort): readonly num
     const read = idsOf(db, byFacts(chosen, sort));
     return chosen.facts ? read : [...read, ...waitingIds(db, filter)];
   });
+}
+
+/** The shape of each photo of `orderedIds`, a byte each, in base64. */
+export function shapes(
+  db: ReadDb,
+  { sort = 'newest', ...filter }: Filter & { sort?: Sort | undefined },
+): string {
+  const known = remembered(db, 'shapes', () => shapesById(db));
+  return Buffer.from(orderedIds(db, filter, sort).map((id) => known[id] ?? 0)).toString('base64');
+}
+
+function shapesById(db: ReadDb): Uint8Array {
+  const row = db.get<{ sizes: string; last: number }>(
+    `SELECT json_group_array(json_array(photo_id, width, height)) AS sizes, max(photo_id) AS last
+     FROM cache.metadata INDEXED BY metadata_size`,
+  );
+  const shapes = new Uint8Array((row?.last ?? 0) + 1);
+  const sizes = JSON.parse(row?.sizes ?? '[]') as [number, number, number][];
+  for (const [id, width, height] of sizes) shapes[id] = shapeOf(width, height);
+  return shapes;
 }
 
 /** Photos that pass but have nothing read of them yet, as after the cache was lost; the newest first. */

@@ -33,26 +33,44 @@ export function clampTarget(target: number): number {
   return Math.min(mostTarget, Math.max(leastTarget, Math.round(target)));
 }
 
-/** Extremes (scrolls, panoramas) are shown cropped rather than as a sliver or a whole screen. */
-export function ratioOf(photo: { width: number; height: number } | undefined): number {
-  if (!photo || photo.width === 0 || photo.height === 0) return usualRatio;
-  return Math.min(3.2, Math.max(0.5, photo.width / photo.height));
+/**
+ * The aspect that a photo is shown with. Extremes (scrolls, panoramas) are shown cropped rather than as a
+ * sliver or a whole screen; 0 is one that is not known.
+ */
+export function shownRatio(ratio: number): number {
+  return ratio > 0 ? Math.min(3.2, Math.max(0.5, ratio)) : usualRatio;
+}
+
+/** Photos side by side, from `start` to before `end`. */
+export interface Row {
+  start: number;
+  end: number;
+  height: number;
+  /** Whether it reaches the right edge. */
+  filled: boolean;
 }
 
 /**
  * Breaks `ratios` into rows so that the squared distance of all heights from the target is least.
  * A section's last row need not be full; between blocks of a section all rows are.
  */
-export function justify(ratios: readonly number[], style: RowStyle, last: boolean): Box[] {
+export function justify(ratios: Float32Array, style: RowStyle, last: boolean): Row[] {
+  return breakRows(ratios, style, last).map(([start, end]) => {
+    const sum = ratios.subarray(start, end).reduce((all, ratio) => all + ratio, 0);
+    const natural = fullHeight(sum, end - start, style);
+    const most = style.target * (last && end === ratios.length ? 1.15 : 1.6);
+    return { start, end, height: Math.min(natural, most), filled: natural <= most };
+  });
+}
+
+/** Where each photo of these rows stands. */
+export function boxesOf(rows: readonly Row[], ratios: Float32Array, style: RowStyle): Box[] {
   const boxes: Box[] = [];
   let y = 0;
-  for (const [start, end] of breakRows(ratios, style, last)) {
-    const row = ratios.slice(start, end);
-    const height = rowHeight(row, style, last && end === ratios.length);
+  for (const { start, end, height, filled } of rows) {
     let x = 0;
-    for (const [at, ratio] of row.entries()) {
-      const filled = height === naturalHeight(row, style) && at === row.length - 1;
-      const width = filled ? style.width - x : Math.round(ratio * height);
+    for (let at = start; at < end; at++) {
+      const width = filled && at === end - 1 ? style.width - x : Math.round((ratios[at] ?? 0) * height);
       boxes.push({ x, y, width, height: Math.round(height) });
       x += width + style.gap;
     }
@@ -61,9 +79,8 @@ export function justify(ratios: readonly number[], style: RowStyle, last: boolea
   return boxes;
 }
 
-export function heightOf(boxes: readonly Box[], style: RowStyle): number {
-  const box = boxes.at(-1);
-  return box ? box.y + box.height + style.below + style.gap : 0;
+export function heightOf(rows: readonly Row[], { below, gap }: RowStyle): number {
+  return rows.reduce((sum, { height }) => sum + Math.round(height) + below + gap, 0);
 }
 
 /** The index of the box in the row above (-1) or below (1) that stands nearest to the one at `from`. */
@@ -88,45 +105,32 @@ export function boxBeside(boxes: readonly Box[], from: number, step: -1 | 1): nu
   return best;
 }
 
-function naturalHeight(row: readonly number[], style: RowStyle): number {
-  return fullHeight(
-    row.reduce((sum, ratio) => sum + ratio, 0),
-    row.length,
-    style,
-  );
-}
-
 /** The height at which a row with these ratios together fills the width. */
 function fullHeight(ratios: number, count: number, { width, gap }: RowStyle): number {
   return (width - gap * (count - 1)) / ratios;
 }
 
-function rowHeight(row: readonly number[], style: RowStyle, open: boolean): number {
-  const natural = naturalHeight(row, style);
-  return Math.min(natural, open ? style.target * 1.15 : style.target * 1.6);
-}
-
-function breakRows(ratios: readonly number[], style: RowStyle, last: boolean): [number, number][] {
-  const cost: number[] = [0];
-  const from: number[] = [0];
-  const sums = [0];
-  for (const ratio of ratios) sums.push((sums.at(-1) ?? 0) + ratio);
-  for (let end = 1; end <= ratios.length; end++) {
+function breakRows(ratios: Float32Array, style: RowStyle, last: boolean): [number, number][] {
+  const { target } = style;
+  const count = ratios.length;
+  const cost = new Float64Array(count + 1);
+  const from = new Int32Array(count + 1);
+  for (let end = 1; end <= count; end++) {
     let best = Infinity;
-    for (let start = Math.max(0, end - longestRow); start < end; start++) {
-      const sum = (sums[end] ?? 0) - (sums[start] ?? 0);
+    let sum = 0;
+    for (let start = end - 1; start >= Math.max(0, end - longestRow); start--) {
+      sum += ratios[start] ?? 0;
       const height = fullHeight(sum, end - start, style);
-      const open = last && end === ratios.length && height > style.target;
-      const miss = open ? 0 : (height - style.target) / style.target;
+      const open = last && end === count && height > target;
+      const miss = open ? 0 : (height - target) / target;
       const total = (cost[start] ?? 0) + miss * miss;
-      if (total < best) {
-        best = total;
-        from[end] = start;
-      }
+      if (total > best) continue;
+      best = total;
+      from[end] = start;
     }
     cost[end] = best;
   }
   const rows: [number, number][] = [];
-  for (let end = ratios.length; end > 0; end = from[end] ?? 0) rows.unshift([from[end] ?? 0, end]);
+  for (let end = count; end > 0; end = from[end] ?? 0) rows.unshift([from[end] ?? 0, end]);
   return rows;
 }

@@ -11,10 +11,12 @@ import {
   blocksBetween,
   boxAt,
   indexBeside,
-  libraryBlocks,
-  searchBlocks,
-  tilesBetween,
-  tilesInside,
+  blocksOf,
+  spotsBetween,
+  spotsInside,
+  type Span,
+  type Spot,
+  type Tile,
 } from './layout.ts';
 import { Seeker, type Likeness } from './seeker.svelte.ts';
 import { Selection } from './selection.svelte.ts';
@@ -83,15 +85,14 @@ export class Browse {
     gap: 4,
     below: this.answer ? 26 : 0,
   });
-  readonly #spans = $derived(
-    spansOf(this.shelf.days, this.total ?? 0, this.sort === 'oldest' ? 'oldest' : 'newest'),
+  readonly #spans: Span[] = $derived(
+    this.answer
+      ? this.seeker.spans
+      : spansOf(this.shelf.days, this.total ?? 0, this.sort === 'oldest' ? 'oldest' : 'newest'),
   );
-  readonly blocks = $derived.by(() => {
-    if (this.width <= 0) return [];
-    return this.answer
-      ? searchBlocks(this.answer.hits, this.#style)
-      : libraryBlocks(this.#spans, this.shelf.pages, this.#style);
-  });
+  readonly #ratios = $derived(this.answer ? this.seeker.ratios : this.shelf.ratios);
+  /** Where everything stands: worked out anew when other photos are shown or the room changes, not by scrolling. */
+  readonly blocks = $derived(this.width > 0 ? blocksOf(this.#spans, this.#ratios, this.#style) : []);
   /** Whether the grid has headings by date. */
   readonly dated = $derived(!this.answer && this.#spans[0]?.key != null);
   readonly canvasHeight = $derived((this.blocks.at(-1)?.top ?? 0) + (this.blocks.at(-1)?.height ?? 0));
@@ -105,20 +106,24 @@ export class Browse {
     if (!own || this.#around.includes(own)) return this.#around;
     return own.start < (this.#around[0]?.start ?? 0) ? [own, ...this.#around] : [...this.#around, own];
   });
-  readonly tiles = $derived.by(() => {
-    const tiles = tilesBetween(this.#around, this.#band - ahead, this.#band + this.height + band + ahead);
-    if (tiles.some((tile) => tile.index === this.active)) return tiles;
+  readonly #spots: Spot[] = $derived.by(() => {
+    const spots = spotsBetween(this.#around, this.#band - ahead, this.#band + this.height + band + ahead);
+    if (spots.some(({ index }) => index === this.active)) return spots;
     // The active photo stays in the document wherever the page is scrolled, for assistive technology.
     const box = boxAt(this.blocks, this.active);
-    return box
-      ? [...tiles, { index: this.active, box, photo: this.at(this.active) ?? null, hit: null }]
-      : tiles;
+    return box ? [...spots, { index: this.active, box }] : spots;
   });
+  readonly tiles: Tile[] = $derived(
+    this.#spots.map((spot) => ({
+      ...spot,
+      photo: this.at(spot.index) ?? null,
+      hit: this.answer?.hits[spot.index] ?? null,
+    })),
+  );
 
-  /** Queries that find something here: captions of photos that are loaded, else their names. */
+  /** Queries that find something here: captions of the first photos, else their names. */
   readonly examples = $derived.by(() => {
-    const loaded = this.shelf.pages.flatMap((page) => page ?? []);
-    const photos = loaded.filter((photo) => photo.state === 'ready');
+    const photos = (this.shelf.pages[0] ?? []).filter((photo) => photo.state === 'ready');
     const texts = photos.map((photo) => photo.caption?.replace(/[.。]$/, '') ?? photo.name);
     const short = texts.filter((text, at) => text.length <= 60 && texts.indexOf(text) === at);
     return [0, 1, 2].flatMap((part) => short[Math.floor((part * short.length) / 3)] ?? []);
@@ -132,8 +137,7 @@ export class Browse {
   }
 
   at(index: number): PhotoSummary | undefined {
-    const block = blockAt(this.blocks, index);
-    return block?.photos?.[index - block.start];
+    return this.answer ? this.answer.hits[index]?.photo : this.shelf.at(index);
   }
 
   /** Leaves the folder; what is searched for is now sought in all photos. */
@@ -231,8 +235,8 @@ export class Browse {
 
   /** Chooses what a rectangle touches, beside `others`. */
   chooseInside(area: Box, others: ReadonlySet<number>): void {
-    const inside = tilesInside(this.blocks, area);
-    const ids = inside.flatMap((tile) => tile.photo?.id ?? []);
+    const inside = spotsInside(this.blocks, area);
+    const ids = inside.flatMap(({ index }) => this.at(index)?.id ?? []);
     this.selection.set([...others, ...ids], inside.at(-1)?.index ?? this.active);
   }
 

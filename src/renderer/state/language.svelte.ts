@@ -11,6 +11,25 @@ function preferred(): Language {
   );
 }
 
+/** Keeps what `make` has made: a formatter takes a hundred times as long to make as to use. */
+function keeping<Options, Format>(
+  make: (locale: string, options: Options) => Format,
+): (locale: string, options: Options) => Format {
+  const made = new Map<string, Format>();
+  return (locale, options) => {
+    const key = `${locale} ${JSON.stringify(options)}`;
+    const format = made.get(key) ?? make(locale, options);
+    made.set(key, format);
+    return format;
+  };
+}
+
+type DateOptions = Intl.DateTimeFormatOptions;
+const dates = keeping((locale, options: DateOptions) => new Intl.DateTimeFormat(locale, options));
+const numbers = keeping((locale, digits: number) => {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits });
+});
+
 class CurrentLanguage {
   code = $state<Language>(preferred());
   readonly words: Messages = $derived(dictionaries[this.code]);
@@ -33,7 +52,7 @@ class CurrentLanguage {
   }
 
   number(value: number, digits = 0): string {
-    return new Intl.NumberFormat(this.#locale, { maximumFractionDigits: digits }).format(value);
+    return numbers(this.#locale, digits).format(value);
   }
 
   /** A model's name without the hash of its weights, which is for the Models page. */
@@ -48,7 +67,7 @@ class CurrentLanguage {
 
   /** A moment of this computer's time, as a day. */
   day(moment: string): string {
-    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium' }).format(new Date(moment));
+    return dates(this.#locale, { dateStyle: 'medium' }).format(new Date(moment));
   }
 
   /** A year, month or day written as `2024`, `2024-06` or `2024-06-30`, in words. */
@@ -62,7 +81,7 @@ class CurrentLanguage {
       ...(month && { month: 'long' }),
       ...(day && { day: 'numeric', weekday: 'long' }),
     };
-    return new Intl.DateTimeFormat(this.#locale, format).format(date);
+    return dates(this.#locale, format).format(date);
   }
 
   /** A camera's wall-clock time: shown as written, whatever zone this computer is in. */
@@ -70,7 +89,7 @@ class CurrentLanguage {
     const date = new Date(`${time.slice(0, 19)}Z`);
     if (Number.isNaN(date.getTime())) return time;
     const format = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' } as const;
-    return new Intl.DateTimeFormat(this.#locale, format).format(date);
+    return dates(this.#locale, format).format(date);
   }
 }
 

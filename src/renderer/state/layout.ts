@@ -1,20 +1,10 @@
 /** The whole grid as blocks of rows: geometry only, so that any part can be found without drawing the rest. */
 import type { PhotoSummary, SearchHit } from '../../shared/contract.ts';
-import {
-  boxBeside,
-  heightOf,
-  justify,
-  ratioOf,
-  usualRatio,
-  type Box,
-  type RowStyle,
-} from '../lib/justify.ts';
+import { boxBeside, boxesOf, heightOf, justify, type Box, type RowStyle } from '../lib/justify.ts';
 
-/** Photos that are loaded and laid out together; what happens in one block moves nothing inside another. */
+/** Photos that are laid out together, and that are loaded together. */
 export const blockSize = 100;
 export const headingHeight = 44;
-
-export type Photos = readonly (PhotoSummary | undefined)[];
 
 /** A run of photos under one heading, or the whole library under none. */
 export interface Span {
@@ -32,66 +22,23 @@ export interface Block {
   count: number;
   top: number;
   height: number;
-  boxes: readonly Box[];
-  photos: Photos | null;
-  hits: readonly SearchHit[] | null;
+  /** Where its photos stand below `top`; worked out when it first comes near the screen. */
+  boxes: () => readonly Box[];
 }
 
-export interface Tile {
+/** A place in the grid. */
+export interface Spot {
   index: number;
   box: Box;
+}
+
+export interface Tile extends Spot {
   photo: PhotoSummary | null;
   hit: SearchHit | null;
 }
 
-/** The library's pages of `blockSize` photos by number, where they are loaded. */
-export type Pages = readonly (readonly PhotoSummary[] | undefined)[];
-
-/** Rows are the same as long as photos and width are; scrolling and news elsewhere recompute nothing. */
-const known = new WeakMap<Photos, { key: string; boxes: Box[] }>();
-const guesses = new Map<string, Box[]>();
-const guessesKept = 2000;
-
-function boxesOf(photos: Photos | null, count: number, style: RowStyle, last: boolean): Box[] {
-  const key = `${style.width} ${style.target} ${style.below} ${String(last)} ${count}`;
-  const found = photos ? known.get(photos) : { key, boxes: guesses.get(key) };
-  if (found?.key === key && found.boxes) return found.boxes;
-  // What is not here yet, or has just come, gets the usual form, so that the rest can stay as it is.
-  const ratios = Array.from({ length: count }, (_, at) => (photos?.[at] ? ratioOf(photos[at]) : usualRatio));
-  const boxes = justify(ratios, style, last);
-  if (guesses.size > guessesKept) guesses.clear();
-  if (photos) known.set(photos, { key, boxes });
-  else guesses.set(key, boxes);
-  return boxes;
-}
-
-/** The parts of pages that blocks show, the same array for as long as the pages are the same. */
-const parts = new WeakMap<readonly PhotoSummary[], Map<string, { second: Pages[number]; photos: Photos }>>();
-
-/** What is loaded of a run of photos, which may lie on two pages; null where none of it is. */
-export function photosFrom(pages: Pages, start: number, count: number): Photos | null {
-  const page = Math.floor(start / blockSize);
-  const end = Math.floor((start + count - 1) / blockSize);
-  const first = pages[page];
-  const second = end > page ? pages[end] : undefined;
-  if (first && start === page * blockSize && count === first.length) return first;
-  const holder = first ?? second;
-  if (!holder) return null;
-  const key = `${start} ${count}`;
-  const kept = parts.get(holder) ?? new Map<string, { second: Pages[number]; photos: Photos }>();
-  parts.set(holder, kept);
-  const found = kept.get(key);
-  if (found && found.second === second) return found.photos;
-  const photos = Array.from(
-    { length: count },
-    (_, at) => pages[Math.floor((start + at) / blockSize)]?.[(start + at) % blockSize],
-  );
-  kept.set(key, { second, photos });
-  return photos;
-}
-
-/** Every section cut into blocks, under its heading where it has one. */
-export function libraryBlocks(spans: readonly Span[], pages: Pages, style: RowStyle): Block[] {
+/** Every section cut into blocks, under its heading where it has one. `ratios` are those of all photos. */
+export function blocksOf(spans: readonly Span[], ratios: Float32Array, style: RowStyle): Block[] {
   const blocks: Block[] = [];
   let top = 0;
   let start = 0;
@@ -100,35 +47,18 @@ export function libraryBlocks(spans: readonly Span[], pages: Pages, style: RowSt
     let heading = span.key === null ? 0 : headingHeight;
     while (start < end) {
       const count = Math.min(blockSize, end - start);
-      const photos = photosFrom(pages, start, count);
-      const boxes = boxesOf(photos, count, style, start + count >= end);
-      const height = heightOf(boxes, style);
+      const own = ratios.subarray(start, start + count);
+      const rows = justify(own, style, start + count >= end);
+      const height = heightOf(rows, style);
       top += heading;
       const section = { section: span.key, sectionCount: span.count, heading };
-      blocks.push({ ...section, start, count, top, height, boxes, photos, hits: null });
+      let known: Box[] | undefined;
+      const boxes = (): Box[] => (known ??= boxesOf(rows, own, style));
+      blocks.push({ ...section, start, count, top, height, boxes });
       top += height;
       start += count;
       heading = 0;
     }
-  }
-  return blocks;
-}
-
-export function searchBlocks(hits: readonly SearchHit[], style: RowStyle): Block[] {
-  const blocks: Block[] = [];
-  let top = 0;
-  for (const section of ['likely', 'weaker'] as const) {
-    const chosen = hits.filter((hit) => hit.likely === (section === 'likely'));
-    if (chosen.length === 0) continue;
-    const photos = chosen.map((hit) => hit.photo);
-    const boxes = boxesOf(photos, photos.length, style, true);
-    const count = photos.length;
-    const height = heightOf(boxes, style);
-    top += headingHeight;
-    const about = { section, sectionCount: count, heading: headingHeight };
-    const start = blocks.at(-1)?.count ?? 0;
-    blocks.push({ ...about, start, count, top, height, boxes, photos, hits: chosen });
-    top += height;
   }
   return blocks;
 }
@@ -160,25 +90,42 @@ export function blockAt(blocks: readonly Block[], index: number): Block | undefi
 /** Where the photo with this index stands in the whole grid. */
 export function boxAt(blocks: readonly Block[], index: number): Box | undefined {
   const block = blockAt(blocks, index);
-  const box = block?.boxes[index - block.start];
+  const box = block?.boxes()[index - block.start];
   return block && box ? { ...box, y: box.y + block.top } : undefined;
 }
 
-/** The tiles that touch the band between two heights. */
-export function tilesBetween(blocks: readonly Block[], from: number, to: number): Tile[] {
+/** What touches the band between two heights. */
+export function spotsBetween(blocks: readonly Block[], from: number, to: number): Spot[] {
   return blocksBetween(blocks, from, to).flatMap((block) =>
-    block.boxes.flatMap((box, at): Tile[] => {
+    block.boxes().flatMap((box, at): Spot[] => {
       const y = box.y + block.top;
-      if (y > to || y + box.height < from) return [];
-      const photo = block.photos?.[at] ?? null;
-      return [{ index: block.start + at, box: { ...box, y }, photo, hit: block.hits?.[at] ?? null }];
+      return y > to || y + box.height < from ? [] : [{ index: block.start + at, box: { ...box, y } }];
     }),
   );
 }
 
-/** The tiles that a rectangle touches, wherever the grid is scrolled. */
-export function tilesInside(blocks: readonly Block[], area: Box): Tile[] {
-  return tilesBetween(blocks, area.y, area.y + area.height).filter(
+/** Tiles under one heading, or all of them where there is none; `block` is the section's first one here. */
+export interface Group {
+  section: string | null;
+  block: Block;
+  tiles: Tile[];
+}
+
+export function groupsOf(blocks: readonly Block[], tiles: readonly Tile[]): Group[] {
+  const groups: Group[] = [];
+  for (const block of blocks) {
+    const { section, start, count } = block;
+    const own = tiles.filter(({ index }) => index >= start && index < start + count);
+    const last = groups.at(-1);
+    if (last?.section === section) last.tiles.push(...own);
+    else groups.push({ section, block, tiles: own });
+  }
+  return groups;
+}
+
+/** What a rectangle touches, wherever the grid is scrolled. */
+export function spotsInside(blocks: readonly Block[], area: Box): Spot[] {
+  return spotsBetween(blocks, area.y, area.y + area.height).filter(
     ({ box }) => box.x < area.x + area.width && box.x + box.width > area.x,
   );
 }
@@ -189,7 +136,7 @@ export function indexBeside(blocks: readonly Block[], index: number, step: -1 | 
   if (!block) return undefined;
   const at = firstWhere(blocks, (other) => other.start + other.count > index);
   const near = blocks.slice(Math.max(0, at - 1), at + 2);
-  const boxes = near.flatMap((part) => part.boxes.map((box) => ({ ...box, y: box.y + part.top })));
+  const boxes = near.flatMap((part) => part.boxes().map((box) => ({ ...box, y: box.y + part.top })));
   const start = near[0]?.start ?? 0;
   const found = boxBeside(boxes, index - start, step);
   return found === undefined ? undefined : found + start;

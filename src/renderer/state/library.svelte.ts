@@ -6,6 +6,8 @@ import { api } from '../lib/api.ts';
 const reconnectMs = 1500;
 /** An import tells of new photos many times a second; the page looks that often at most. */
 const refreshMs = 700;
+/** A look at a large library takes long: the page looks for a tenth of the time at most, while a job runs. */
+const lookShare = 0.1;
 
 function isOpen(job: Job): boolean {
   return job.state === 'running' || job.state === 'paused';
@@ -29,6 +31,8 @@ export class Library {
 
   readonly #onPhotos: () => void;
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
+  /** How long the last look took. */
+  #lookedMs = 0;
 
   constructor(onPhotos: () => void) {
     this.#onPhotos = onPhotos;
@@ -128,11 +132,19 @@ export class Library {
   #hear(event: LibraryEvent): void {
     if (event.type === 'job') this.#take(event.job);
     if (event.type === 'job' && isOpen(event.job)) return;
-    this.#refreshTimer ??= setTimeout(() => {
-      this.#refreshTimer = undefined;
-      this.#onPhotos();
-      this.refresh().catch(() => undefined);
-    }, refreshMs);
+    // What a job leaves behind when it ends is shown at once.
+    if (event.type === 'job') clearTimeout(this.#refreshTimer);
+    else if (this.#refreshTimer !== undefined) return;
+    const pause = event.type === 'job' ? refreshMs : Math.max(refreshMs, this.#lookedMs / lookShare);
+    this.#refreshTimer = setTimeout(() => void this.#look(), pause);
+  }
+
+  async #look(): Promise<void> {
+    this.#refreshTimer = undefined;
+    const started = performance.now();
+    this.#onPhotos();
+    await this.refresh().catch(() => undefined);
+    this.#lookedMs = performance.now() - started;
   }
 
   #take(job: Job): void {

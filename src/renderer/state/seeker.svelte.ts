@@ -2,6 +2,8 @@
 import type { Args, Filter, PhotoSummary, SearchAnswer } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
+import { shownRatio } from '../lib/justify.ts';
+import type { Span } from './layout.ts';
 
 const typingPauseMs = 120;
 const searchLimit = 300;
@@ -21,6 +23,17 @@ export class Seeker {
   error = $state<string | null>(null);
   /** True while an answer is awaited: what is shown until then answers something else. */
   busy = $state(false);
+
+  readonly #likely = $derived(this.answer?.hits.filter((hit) => hit.likely).length ?? 0);
+  readonly spans: Span[] = $derived(
+    [
+      { key: 'likely', count: this.#likely },
+      { key: 'weaker', count: (this.answer?.hits.length ?? 0) - this.#likely },
+    ].filter(({ count }) => count > 0),
+  );
+  readonly ratios = $derived(
+    Float32Array.from(this.answer?.hits ?? [], ({ photo }) => shownRatio(photo.width / photo.height)),
+  );
 
   readonly asking = $derived(this.query.trim() !== '' || this.likeness !== null);
   /** Changes whenever something else is asked. */
@@ -75,7 +88,9 @@ export class Seeker {
       if (turn !== this.#turn) return;
       if (this.asked !== question || !this.answer) this.#onother();
       this.asked = question;
-      this.answer = answer;
+      // In the order they are shown in.
+      const hits = answer.hits.toSorted((a, b) => Number(b.likely) - Number(a.likely));
+      this.answer = { ...answer, hits };
       this.error = null;
     } catch (error) {
       if (turn === this.#turn) this.error = reasonOf(error);

@@ -1,13 +1,18 @@
 /** The library's photos as they are loaded, page by page, for one question: which, and in which order. */
 import type { Day, Filter, PhotoSummary, Sort } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
+import { ratioOfShape, shapeOf } from '../../shared/shapes.ts';
 import { api } from '../lib/api.ts';
-import { blockSize, type Pages } from './layout.ts';
+import { shownRatio, usualRatio } from '../lib/justify.ts';
+import { blockSize } from './layout.ts';
 
 export interface Question {
   filter: Filter;
   sort: Sort;
 }
+
+/** The library's pages of `blockSize` photos by number, where they are loaded. */
+type Pages = readonly (readonly PhotoSummary[] | undefined)[];
 
 const idsAtOnce = 1000;
 
@@ -15,6 +20,8 @@ export class Shelf {
   /** By page of the library; what is stale is shown until it has come again. */
   pages = $state.raw<Pages>([]);
   total = $state.raw<number | null>(null);
+  /** Of every photo, loaded or not: width over height, as it is shown. */
+  ratios = $state.raw<Float32Array>(new Float32Array());
   /** Empty where the order is not by date. */
   days = $state.raw<readonly Day[]>([]);
   error = $state<string | null>(null);
@@ -56,6 +63,10 @@ export class Shelf {
     }
   }
 
+  at(index: number): PhotoSummary | undefined {
+    return this.pages[Math.floor(index / blockSize)]?.[index % blockSize];
+  }
+
   /** The photos between two indexes, the last one left out; what is not loaded is asked for. */
   async ids(from: number, to: number): Promise<number[]> {
     const ids: number[] = [];
@@ -80,36 +91,46 @@ export class Shelf {
   }
 
   async #ask(offset: number, limit: number): Promise<PhotoSummary[]> {
-    const { filter, sort } = this.#question;
-    const order = sort === 'newest' ? {} : { sort };
-    return (await api.photos({ ...filter, ...order, offset, limit })).photos;
+    return (await api.photos({ ...this.#question.filter, ...this.#order(), offset, limit })).photos;
   }
 
   /** The first page and the days come together, so that headings never push photos that are already seen. */
   async #begin(): Promise<void> {
     const { filter, sort } = this.#question;
     const dated = sort === 'newest' || sort === 'oldest';
-    // Headings are a help: photos are shown without them where the days cannot be had.
-    const days = dated ? api.timeline(filter).catch(() => []) : Promise.resolve([]);
-    await this.#load(0, days);
+    const generation = this.#generation;
+    const opening = this.opening;
+    // Headings and shapes are a help: photos are shown without them where they cannot be had.
+    const days = (): Promise<Day[]> => (dated ? api.timeline(filter).catch(() => []) : Promise.resolve([]));
+    const ratios = (): Promise<Float32Array | null> =>
+      api.shapes({ ...filter, ...this.#order() }).then(ratiosFrom, () => null);
+    await this.#load(0, () => Promise.all([days(), opening ? null : ratios()]));
+    // Nothing that is seen of a wall just opened depends on the shapes of the photos further down.
+    const all = opening && generation === this.#generation ? await ratios() : null;
+    if (all && generation === this.#generation) this.ratios = fitted(all, this.total ?? 0);
   }
 
-  async #load(page: number, days?: Promise<Day[]>): Promise<void> {
+  #order(): { sort?: Sort } {
+    const { sort } = this.#question;
+    return sort === 'newest' ? {} : { sort };
+  }
+
+  async #load(page: number, about?: () => Promise<[Day[], Float32Array | null]>): Promise<void> {
     const generation = this.#generation;
     this.#asked[page] = true;
     try {
-      const { filter, sort } = this.#question;
-      const order = sort === 'newest' ? {} : { sort };
-      const asked = api.photos({ ...filter, ...order, offset: page * blockSize, limit: blockSize });
-      const [{ total, photos }, counted] = await Promise.all([asked, days]);
+      const { filter } = this.#question;
+      const asked = api.photos({ ...filter, ...this.#order(), offset: page * blockSize, limit: blockSize });
+      const [{ total, photos }, known] = await Promise.all([asked, about?.()]);
       if (generation !== this.#generation) return;
       if (this.opening) this.#forget();
       this.#hold(() => {
         this.total = total;
-        if (counted) this.days = counted;
+        if (known) this.days = known[0];
         const pages = this.pages.slice(0, Math.ceil(total / blockSize));
         pages[page] = photos;
         this.pages = pages;
+        this.ratios = withPage(fitted(known?.[1] ?? this.ratios, total), page * blockSize, photos);
       });
       this.#stale[page] = false;
       this.error = null;
@@ -125,6 +146,30 @@ export class Shelf {
     this.#stale = [];
     this.#asked = [true];
     this.pages = [];
+    this.ratios = new Float32Array();
     this.opened++;
   }
+}
+
+function ratiosFrom(shapes: string): Float32Array {
+  return Float32Array.from(atob(shapes), (shape) => shownRatio(ratioOfShape(shape.charCodeAt(0))));
+}
+
+/** One ratio for each of `total` photos; while photos come, the shapes may have been read a moment earlier. */
+function fitted(ratios: Float32Array, total: number): Float32Array {
+  if (ratios.length === total) return ratios;
+  const all = new Float32Array(total).fill(usualRatio);
+  all.set(ratios.subarray(0, total));
+  return all;
+}
+
+/** The same array for as long as it is true of these photos, so that nothing is laid out again. */
+function withPage(ratios: Float32Array, start: number, photos: readonly PhotoSummary[]): Float32Array {
+  const own = Float32Array.from(photos, ({ width, height }) =>
+    shownRatio(ratioOfShape(shapeOf(width, height))),
+  );
+  if (own.every((ratio, at) => ratios[start + at] === ratio)) return ratios;
+  const all = ratios.slice();
+  all.set(own.subarray(0, all.length - start), start);
+  return all;
 }
