@@ -17,6 +17,7 @@ const bridge: Bridge = {
   },
   desktop: {
     pickFolders: () => ipcRenderer.invoke(channels.pickFolders) as Promise<string[]>,
+    pickModelFolder: () => ipcRenderer.invoke(channels.pickModelFolder) as Promise<string | null>,
     pickExportFolder: () => ipcRenderer.invoke(channels.pickExportFolder) as Promise<string | null>,
     reveal: (id) => ipcRenderer.invoke(channels.reveal, id) as Promise<void>,
     startDrag: (id) => ipcRenderer.send(channels.startDrag, id),

@@ -12,6 +12,8 @@ export type DesktopCommand =
 export interface Desktop {
   /** Opens the system's dialog; empty where the person cancelled. */
   pickFolders(): Promise<string[]>;
+  /** The folder of a model to be added; null where the person cancelled. */
+  pickModelFolder(): Promise<string | null>;
   /** The folder an export may write into; null where the person cancelled. */
   pickExportFolder(): Promise<string | null>;
   /** Shows the photo's file in the system's file manager. */
@@ -36,6 +38,7 @@ export interface Bridge {
 export const channels = {
   engine: 'iris:engine',
   pickFolders: 'iris:pick-folders',
+  pickModelFolder: 'iris:pick-model-folder',
   pickExportFolder: 'iris:pick-export-folder',
   reveal: 'iris:reveal',
   startDrag: 'iris:start-drag',

@@ -29,6 +29,7 @@ function watched(folder?: string): Watched {
     machine: {
       ownContents: () => 3,
       chooseFolders: () => (done.push('choose'), Promise.resolve(['/photos'])),
+      chooseModelFolder: () => (done.push('model'), Promise.resolve(folder)),
       chooseExportFolder: () => (done.push('export'), Promise.resolve(folder)),
       showInFolder: (file) => void done.push(`show ${file}`),
       drag: (file) => void done.push(`drag ${file}`),

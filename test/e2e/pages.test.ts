@@ -142,7 +142,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     const page = await open({ troubles: true });
     await page.getByRole('link', { name: 'Models' }).click();
     const starter = page.getByRole('listitem').filter({ hasText: 'Iris starter' });
-    await starter.getByText('In use').waitFor();
+    await starter.getByText('Finds', { exact: true }).waitFor();
     await page.getByText('Copy the model again.').waitFor();
     await page.getByRole('button', { name: 'Check this computer' }).click();
     await page.getByText('Something needs attention.').waitFor();

@@ -13,6 +13,7 @@ export interface Machine {
   /** The WebContents of the one window, while there is one. */
   ownContents(): number | undefined;
   chooseFolders(): Promise<string[]>;
+  chooseModelFolder(): Promise<string | undefined>;
   chooseExportFolder(): Promise<string | undefined>;
   showInFolder(file: string): void;
   drag(file: string, icon: Uint8Array): void;
@@ -35,6 +36,7 @@ export function createHandlers(engine: Engine, machine: Machine): Record<Handled
       serve(api, enginePort(port));
     },
     [channels.pickFolders]: () => machine.chooseFolders(),
+    [channels.pickModelFolder]: async () => (await machine.chooseModelFolder()) ?? null,
     async [channels.pickExportFolder]() {
       const folder = await machine.chooseExportFolder();
       if (folder !== undefined) chosen.add(folder);

@@ -49,7 +49,8 @@ function senderOf({ sender, senderFrame }: IpcMainEvent | IpcMainInvokeEvent): S
 
 export function answerChannels(engine: Engine, window: CurrentWindow, words: HostWords): void {
   const handlers = createHandlers(engine, machineOf(window, words));
-  for (const channel of [channels.pickFolders, channels.pickExportFolder, channels.reveal, channels.openMap])
+  const { pickFolders, pickModelFolder, pickExportFolder, reveal, openMap } = channels;
+  for (const channel of [pickFolders, pickModelFolder, pickExportFolder, reveal, openMap])
     ipcMain.handle(channel, (event, ...args: unknown[]) => handlers[channel](senderOf(event), args, []));
   for (const channel of [channels.engine, channels.startDrag])
     ipcMain.on(channel, (event, ...args: unknown[]) => {
@@ -71,6 +72,7 @@ function machineOf(window: CurrentWindow, words: HostWords): Machine {
   return {
     ownContents: () => window()?.webContents.id,
     chooseFolders: () => choose(words.chooseFolders, ['openDirectory', 'multiSelections']),
+    chooseModelFolder: async () => (await choose(words.chooseModel, ['openDirectory']))[0],
     chooseExportFolder: async () =>
       (await choose(words.chooseExport, ['openDirectory', 'createDirectory']))[0],
     showInFolder: (file) => shell.showItemInFolder(file),

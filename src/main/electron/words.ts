@@ -14,6 +14,7 @@ export interface HostWords {
     keys: string;
   };
   chooseFolders: string;
+  chooseModel: string;
   chooseExport: string;
   addAsk: (folder: string) => string;
   addWhy: string;
@@ -38,6 +39,7 @@ const en: HostWords = {
     keys: 'Keyboard Shortcuts',
   },
   chooseFolders: 'Choose folders with photos',
+  chooseModel: 'Choose the folder of a model',
   chooseExport: 'Choose the folder to export into',
   addAsk: (folder) => `Add the folder “${folder}” to Iris?`,
   addWhy: 'Iris shows photos of folders it knows. It reads them and changes nothing.',
@@ -71,6 +73,7 @@ const zh: HostWords = {
     keys: '键盘快捷键',
   },
   chooseFolders: '选择照片文件夹',
+  chooseModel: '选择模型所在的文件夹',
   chooseExport: '选择导出位置',
   addAsk: (folder) => `要把文件夹“${folder}”添加到 Iris 吗？`,
   addWhy: 'Iris 只显示已添加的文件夹里的照片。它只读取，不会改动任何文件。',

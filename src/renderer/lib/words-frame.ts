@@ -20,6 +20,7 @@ const en = {
   picker: {
     add: 'Where are your photos?',
     export: 'Where should the files go?',
+    model: 'Where is the model?',
     path: 'Where you are',
     folders: 'Folders',
     home: 'Home',
@@ -107,6 +108,7 @@ const zh: FrameWords = {
   picker: {
     add: '照片放在哪里？',
     export: '文件存到哪里？',
+    model: '模型在哪个文件夹？',
     path: '当前位置',
     folders: '文件夹',
     home: '主文件夹',

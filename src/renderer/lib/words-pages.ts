@@ -1,8 +1,6 @@
-/** Words of the working pages: jobs, models and settings. */
-import type { Job, ModelInfo } from '../../shared/contract.ts';
+/** Words of the working pages: jobs and settings. */
+import type { Job } from '../../shared/contract.ts';
 import type { Language } from './i18n.ts';
-
-type Ability = ModelInfo['can'][number];
 
 const en = {
   jobs: {
@@ -56,42 +54,6 @@ const en = {
     sure: 'Photos whose files are gone will no longer be shown. Your words about them are kept, should the files come back.',
     yes: 'Stop showing them',
     no: 'Keep them',
-  },
-  models: {
-    intro: 'A model is what lets Iris see and write. Models run on this computer only.',
-    none: 'No model is here. Photos can be browsed and found by name and by your own words.',
-    inUse: 'In use',
-    damaged: 'Damaged',
-    ready: 'Ready',
-    can: { search: 'Find', caption: 'Describe', ask: 'Answer', chat: 'Talk' } satisfies Record<
-      Ability,
-      string
-    >,
-    cannot: (what: string): string => `cannot: ${what}`,
-    abilities: 'What it can do',
-    size: 'On disk',
-    memory: 'Memory',
-    license: 'Licence',
-    version: 'Version',
-    check: 'Check this computer',
-    checkHelp:
-      'Runs the model on each processor Iris can use here, times it, and checks the library. This takes a moment.',
-    checking: 'Checking…',
-    ok: 'Everything is in order.',
-    notOk: 'Something needs attention.',
-    providers: 'Processors',
-    provider: 'Processor',
-    used: 'used',
-    speed: 'Photos a second',
-    cosine: 'Agreement with CPU',
-    notes: 'Notes',
-    library: 'Library',
-    place: 'Place',
-    schema: 'Schema',
-    integrity: 'Integrity',
-    intact: 'intact',
-    versions: 'Versions',
-    mb: (count: string): string => `${count} MB`,
   },
   settings: {
     folders: 'Folders',
@@ -159,38 +121,6 @@ const zh: PageWords = {
     sure: '文件已不在的照片将不再显示。您写的文字会保留，文件回来后还能看到。',
     yes: '不再显示',
     no: '继续保留',
-  },
-  models: {
-    intro: 'Iris 靠模型来看照片、写文字。模型只在这台电脑上运行。',
-    none: '这里没有模型。照片仍可浏览，也能按名称和您写的文字查找。',
-    inUse: '使用中',
-    damaged: '已损坏',
-    ready: '可用',
-    can: { search: '查找', caption: '描述', ask: '回答', chat: '对话' },
-    cannot: (what) => `不支持${what}`,
-    abilities: '能做什么',
-    size: '占用磁盘',
-    memory: '内存',
-    license: '许可',
-    version: '版本',
-    check: '检查这台电脑',
-    checkHelp: '在本机可用的每种处理器上运行模型并计时，同时检查图库。需要一点时间。',
-    checking: '正在检查…',
-    ok: '一切正常。',
-    notOk: '有些地方需要留意。',
-    providers: '处理器',
-    provider: '处理器',
-    used: '使用中',
-    speed: '每秒照片数',
-    cosine: '与 CPU 的一致程度',
-    notes: '备注',
-    library: '图库',
-    place: '位置',
-    schema: '结构版本',
-    integrity: '完整性',
-    intact: '完好',
-    versions: '版本',
-    mb: (count) => `${count} MB`,
   },
   settings: {
     folders: '文件夹',

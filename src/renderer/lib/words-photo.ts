@@ -32,7 +32,7 @@ export interface PhotoWords {
     label: (place: string) => string;
   };
   details: { modified: string };
-  caption: { restore: string; yours: string };
+  caption: { restore: string; yours: string; model: string };
   chat: {
     edit: string;
     editing: string;
@@ -41,6 +41,7 @@ export interface PhotoWords {
     replaces: string;
     noModel: string;
     thinking: string;
+    model: string;
     by: (model: string) => string;
     fitting: Record<Topic, string>;
     always: readonly string[];
@@ -85,7 +86,7 @@ const en: PhotoWords = {
     label: (place) => `Map of the world with a pin at ${place}`,
   },
   details: { modified: 'Changed' },
-  caption: { restore: 'Restore as yours', yours: 'You wrote' },
+  caption: { restore: 'Restore as yours', yours: 'You wrote', model: 'Model that describes' },
   chat: {
     edit: 'Change this question',
     editing: 'Your question',
@@ -94,6 +95,7 @@ const en: PhotoWords = {
     replaces: 'What came after this question goes away.',
     noModel: 'There is no model here that can answer.',
     thinking: 'Looking at the photo…',
+    model: 'Model that answers',
     by: (model) => `Answered by ${model}, on this computer`,
     fitting: {
       people: 'What are they wearing?',
@@ -150,7 +152,7 @@ const zh: PhotoWords = {
     label: (place) => `世界地图，图钉位于 ${place}`,
   },
   details: { modified: '修改时间' },
-  caption: { restore: '恢复为您的说明', yours: '您写道' },
+  caption: { restore: '恢复为您的说明', yours: '您写道', model: '撰写说明的模型' },
   chat: {
     edit: '修改这个问题',
     editing: '您的问题',
@@ -159,6 +161,7 @@ const zh: PhotoWords = {
     replaces: '这个问题之后的对话会被清除。',
     noModel: '这里还没有能回答问题的模型。',
     thinking: '正在看照片…',
+    model: '回答用的模型',
     by: (model) => `由 ${model} 在本机回答`,
     fitting: {
       people: '他们穿着什么？',

@@ -2,6 +2,7 @@
 import type { ChatMessage } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
+import { models } from './models.svelte.ts';
 
 const settleMs = 500;
 
@@ -75,7 +76,9 @@ export class Conversation {
     this.stopped = false;
     this.droppedTurns = 0;
     try {
-      for await (const event of api.chat({ photo: { id: this.photoId }, ...asked }, controller.signal)) {
+      const by = models.talker === null ? {} : { model: models.talker };
+      const args = { photo: { id: this.photoId }, ...asked, ...by };
+      for await (const event of api.chat(args, controller.signal)) {
         if (event.type === 'delta') this.saying += event.text;
         else {
           this.messages = [...this.messages, event.message];

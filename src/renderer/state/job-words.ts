@@ -4,8 +4,9 @@ import { pageWords } from '../lib/words-pages.ts';
 import { language } from './language.svelte.ts';
 
 /** `830 / 2,000 · 34 photos/s · 34 s left`, as far as it is known. */
-export function progressOf({ done, total, rate, secondsLeft, state }: Job): string {
+export function progressOf({ kind, done, total, rate, secondsLeft, state }: Job): string {
   const words = language.words;
+  if (kind === 'model') return `${language.bytes(done)} / ${language.bytes(total)}`;
   const parts = [
     total > 0 && `${language.number(done)} / ${language.number(total)}`,
     state === 'paused' && pageWords[language.code].jobs.paused,

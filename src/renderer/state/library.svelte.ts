@@ -2,6 +2,7 @@
 import type { Folder, Job, LibraryEvent, LibraryStatus } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
+import { models } from './models.svelte.ts';
 
 const reconnectMs = 1500;
 /** An import tells of new photos many times a second; the page looks that often at most. */
@@ -132,6 +133,7 @@ export class Library {
   #hear(event: LibraryEvent): void {
     if (event.type === 'job') this.#take(event.job);
     if (event.type === 'job' && isOpen(event.job)) return;
+    if (event.type !== 'photos' && models.list) void models.load();
     // What a job leaves behind when it ends is shown at once.
     if (event.type === 'job') clearTimeout(this.#refreshTimer);
     else if (this.#refreshTimer !== undefined) return;

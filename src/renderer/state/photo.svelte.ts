@@ -3,6 +3,7 @@ import type { PhotoDetails, PhotoSummary, TextEntry } from '../../shared/contrac
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
 import { Conversation } from './conversation.svelte.ts';
+import { models } from './models.svelte.ts';
 
 export class OpenPhoto {
   readonly id: number;
@@ -54,7 +55,11 @@ export class OpenPhoto {
   async describe(prompt: string): Promise<void> {
     this.describing = true;
     await this.#changeCaption(() =>
-      api.caption({ photo: { id: this.id }, ...(prompt.trim() && { prompt: prompt.trim() }) }),
+      api.caption({
+        photo: { id: this.id },
+        ...(prompt.trim() && { prompt: prompt.trim() }),
+        ...(models.writer !== null && { model: models.writer }),
+      }),
     );
     this.describing = false;
   }

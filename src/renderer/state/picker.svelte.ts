@@ -1,7 +1,7 @@
 /** Asks a person for folders: through the desktop's own dialog, or through the page's. */
 import { desktop } from '../lib/api.ts';
 
-export type Purpose = 'add' | 'export';
+export type Purpose = 'add' | 'export' | 'model';
 
 interface Asking {
   purpose: Purpose;
@@ -15,6 +15,8 @@ class Picker {
   /** The folders that were chosen; none where a person thought better of it. */
   async choose(purpose: Purpose): Promise<string[]> {
     if (desktop && purpose === 'add') return desktop.pickFolders();
+    if (desktop && purpose === 'model')
+      return [await desktop.pickModelFolder()].filter((path) => path !== null);
     if (desktop) return [await desktop.pickExportFolder()].filter((path) => path !== null);
     this.asking?.answer(null);
     const path = await new Promise<string | null>((answer) => (this.asking = { purpose, answer }));

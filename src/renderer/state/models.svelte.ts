@@ -1,0 +1,71 @@
+/** The models that are here, who does what, and a person's passing choice for one answer or caption. */
+import type { ModelInfo, Role } from '../../shared/contract.ts';
+import { reasonOf } from '../../shared/errors.ts';
+import { api } from '../lib/api.ts';
+
+class Models {
+  list = $state.raw<readonly ModelInfo[] | null>(null);
+  /** What went wrong last, in words for a person. */
+  error = $state<string | null>(null);
+  adding = $state(false);
+  /** Ids for the next answers and captions in this window; null for the models that were chosen. */
+  talker = $state<string | null>(null);
+  writer = $state<string | null>(null);
+
+  /** Asks anew; `verify` also compares the hashes of all files. */
+  async load(verify = false): Promise<void> {
+    try {
+      this.list = await api.models(verify ? { verify } : {});
+    } catch (error) {
+      this.error = reasonOf(error);
+    }
+  }
+
+  /** Asks once, for parts that only offer what is here. */
+  wanted(): void {
+    if (!this.list) void this.load();
+  }
+
+  able(ability: ModelInfo['can'][number]): readonly ModelInfo[] {
+    return (this.list ?? []).filter(({ state, can }) => state === 'ready' && can.includes(ability));
+  }
+
+  /** The model chosen for a role: for search also one that has still to look at photos. */
+  chosen(role: Role): ModelInfo | undefined {
+    const coming = role === 'search' && this.list?.find(({ waiting }) => waiting !== null);
+    return coming || this.list?.find(({ roles }) => roles.includes(role));
+  }
+
+  /** The model's name by what stands beside an answer, `id@version`. */
+  nameOf(version: string | null): string {
+    const id = version?.split('@', 1)[0] ?? '';
+    return this.list?.find((model) => model.id === id)?.name ?? id;
+  }
+
+  add(folder: string): Promise<boolean> {
+    this.adding = true;
+    return this.#change(() => api.addModel({ folder })).finally(() => (this.adding = false));
+  }
+
+  remove(id: string): Promise<boolean> {
+    return this.#change(() => api.removeModel({ id }));
+  }
+
+  use(role: Role, id: string): Promise<boolean> {
+    return this.#change(() => api.useModel({ role, id }));
+  }
+
+  async #change(change: () => Promise<unknown>): Promise<boolean> {
+    this.error = null;
+    try {
+      await change();
+      await this.load();
+      return true;
+    } catch (error) {
+      this.error = reasonOf(error);
+      return false;
+    }
+  }
+}
+
+export const models = new Models();

@@ -1,0 +1,83 @@
+/** Models in a real browser: one is added, given work, asked about a photo, and removed; what is missing is said. */
+import { describe, expect, test } from 'vitest';
+import { eventually, expectAccessible, hasChromium } from './browser.ts';
+import { fakePages } from './fake-pages.ts';
+
+describe.skipIf(!hasChromium())('models in the page', () => {
+  const pages = fakePages('img.loaded, .first');
+  const { open, calls } = pages;
+
+  test('one is added from a folder, talks, gets ready to search, and goes after a second yes', async () => {
+    const page = await open();
+    await page.getByRole('link', { name: 'Models' }).click();
+    const add = page.getByRole('button', { name: 'Add from a folder' });
+    await add.click();
+    const picker = page.getByRole('dialog', { name: 'Where is the model?' });
+    await picker.getByRole('button', { name: 'Documents' }).click();
+    await picker.getByRole('button', { name: 'Choose “Documents”' }).click();
+    await page
+      .getByRole('alert')
+      .getByText(/no model\.json in .*Documents/)
+      .waitFor();
+    await add.click();
+    await picker.getByRole('button', { name: 'Pictures' }).click();
+    await picker.getByRole('button', { name: 'Choose “Pictures”' }).click();
+    await page.getByText('Big talker was added. Choose above what it does.').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    expect(calls('addModel').at(-1)).toBe('addModel {"folder":"/home/you/Pictures"}');
+
+    const card = page.getByRole('listitem').filter({ hasText: 'Added by you' });
+    await card.getByText('Not in use').waitFor();
+    await page.getByLabel('Answers and talks').selectOption('Big talker');
+    await card.getByText('Talks', { exact: true }).waitFor();
+    expect(await card.getByRole('button', { name: 'Remove Big talker' }).count()).toBe(0);
+    await page.getByLabel('Finds photos').selectOption('Big talker');
+    await page.getByText('it has looked at every photo: 1,200 to go. Until then Iris starter').waitFor();
+    await page.getByLabel('Finds photos').selectOption('Iris starter');
+    await page.getByText('1,200 to go').waitFor({ state: 'detached' });
+    await page.getByLabel('Answers and talks').selectOption('Iris starter');
+
+    await card.getByText('Licence: MIT').click();
+    await card.getByText('Permission is hereby granted…').waitFor();
+    await card.getByRole('button', { name: 'Remove Big talker' }).click();
+    await eventually(() => page.evaluate('document.activeElement.innerText')).toBe('Keep');
+    await expectAccessible(page);
+    await page.keyboard.press('Enter');
+    expect(calls('removeModel')).toEqual([]);
+    await card.getByRole('button', { name: 'Remove Big talker' }).click();
+    await card.getByRole('group').getByRole('button', { name: 'Remove' }).click();
+    await card.waitFor({ state: 'detached' });
+    expect(calls('removeModel')).toEqual(['removeModel {"id":"big-talker"}']);
+  });
+
+  test('a photo is described and asked by another model, where there is another', async () => {
+    const page = await open({ twoModels: true });
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByLabel('Model that describes').selectOption('Big talker');
+    await page.getByRole('button', { name: 'Describe again' }).click();
+    await eventually(() => calls('caption')).toEqual(['caption {"photo":{"id":2},"model":"big-talker"}']);
+    await page.getByText(/^big-talker, /).waitFor();
+    await page.getByLabel('Model that answers').selectOption('Big talker');
+    await page.getByLabel('Ask about this photo').fill('What is it?');
+    await page.keyboard.press('Enter');
+    await page.getByText('What the model was given (big-talker)').waitFor();
+    expect(calls('chat')[0]).toContain('"model":"big-talker"');
+    await page.getByLabel('Model that answers').selectOption('Iris starter');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('What the model was given (iris-starter)').waitFor();
+    await expectAccessible(page);
+  });
+
+  test('with one model nothing is to be chosen; a missing one is said wherever the person is', async () => {
+    const page = await open({ troubles: true });
+    await page.getByRole('status').getByText('“qwen-vl” was chosen. Its folder is gone.').waitFor();
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByLabel('Ask about this photo').waitFor();
+    expect(await page.getByLabel('Model that answers').count()).toBe(0);
+    await page.getByRole('status').getByRole('link', { name: 'Models' }).click();
+    await page.getByRole('main', { name: 'Models' }).waitFor();
+    await page.getByText('Missing', { exact: true }).waitFor();
+    await page.getByText('Iris starter does it instead.').first().waitFor();
+    expect(await page.getByRole('button', { name: /^Remove/ }).allInnerTexts()).toEqual(['Remove']);
+  });
+});
