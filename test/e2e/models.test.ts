@@ -74,7 +74,7 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.getByLabel('Ask about this photo').waitFor();
     expect(await page.getByLabel('Model that answers').count()).toBe(0);
-    await page.getByRole('status').getByRole('link', { name: 'Models' }).click();
+    await page.getByRole('link', { name: 'Choose another' }).click();
     await page.getByRole('main', { name: 'Models' }).waitFor();
     await page.getByText('Missing', { exact: true }).waitFor();
     await page.getByText('Iris starter does it instead.').first().waitFor();

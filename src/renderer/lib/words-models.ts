@@ -18,6 +18,7 @@ const en = {
     `“${id}” was chosen. ${reason} ${now === null ? 'No model does it now.' : `${now} does it instead.`}`,
   waiting: (name: string, count: string, now: string): string =>
     `${name} takes over when it has looked at every photo: ${count} to go. Until then ${now} finds photos.`,
+  another: 'Choose another',
   goOn: 'Go on looking',
   here: 'Models here',
   add: 'Add from a folder',
@@ -32,6 +33,7 @@ const en = {
   removeHelp: 'Its copy is deleted, and what it saw for search. Captions and answers it wrote stay.',
   keep: 'Keep',
   idle: 'Not in use',
+  coming: 'Getting ready',
   damaged: 'Damaged',
   missing: 'Missing',
   origin: 'Origin',
@@ -76,6 +78,7 @@ const zh: ModelWords = {
   replaced: (id, reason, now) =>
     `原本选择的是“${id}”。${reason} ${now === null ? '目前没有模型做这件事。' : `目前由 ${now} 代替。`}`,
   waiting: (name, count, now) => `${name} 看完所有照片后接手，还差 ${count} 张。在此之前由 ${now} 查找照片。`,
+  another: '另选一个',
   goOn: '继续查看',
   here: '已有的模型',
   add: '从文件夹添加',
@@ -89,6 +92,7 @@ const zh: ModelWords = {
   removeHelp: '它的副本和用于搜索的结果会被删除；它写的说明和回答会保留。',
   keep: '保留',
   idle: '未使用',
+  coming: '准备中',
   damaged: '已损坏',
   missing: '缺失',
   origin: '来源',
