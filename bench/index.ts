@@ -1,5 +1,6 @@
-/** `npm run bench -- index|search|page`: measures rates side by side in one run, and prints them as a table. */
+/** `npm run bench -- index|search|page|classify`: measures rates side by side in one run, and prints them as a table. */
 import process from 'node:process';
+import { benchClassify } from './classifying.ts';
 import { benchIndex } from './indexing.ts';
 import { benchPage } from './page.ts';
 import { benchSearch } from './searching.ts';
@@ -8,6 +9,7 @@ const suites: Record<string, () => Promise<void>> = {
   index: benchIndex,
   search: benchSearch,
   page: benchPage,
+  classify: benchClassify,
 };
 const wanted = process.argv.slice(2);
 for (const name of wanted.length > 0 ? wanted : Object.keys(suites)) {

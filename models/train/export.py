@@ -148,7 +148,9 @@ def write_manifest(work, folder):
         "preprocess": {"version": 1, "width": SIZE, "height": SIZE, "fit": "fill", "resample": "bicubic", "mean": [int(MEAN)] * 3, "std": [int(STD)] * 3},
         "embed": {"family": "dual-encoder", "vision": "vision_model.onnx", "text": "text_model.onnx", "tokenizer": "tokenizer.json",
                   "tokenizerConfig": "tokenizer_config.json", "dimension": 768, "maxTokens": MAX_TOKENS, "lowercase": False, "template": "{}",
-                  "outputs": {"image": "image_embeds", "text": "text_embeds"}, "relevance": relevance},
+                  "outputs": {"image": "image_embeds", "text": "text_embeds"}, "relevance": relevance,
+                  # The scale by `npm run bench -- classify`, fitted on the dev split.
+                  "zeroShot": {"scale": 26, "bias": 0, "activation": "softmax"}},
         "generate": {"family": "vlm", "vision": "vision_model.onnx", "embedTokens": "embed_tokens.onnx", "decoder": "decoder_model_merged.onnx",
                      "tokenizer": "decoder/tokenizer.json", "tokenizerConfig": "decoder/tokenizer_config.json", "outputs": {"imageTokens": "image_tokens"},
                      "imageTokens": SIZES["queries"], "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],

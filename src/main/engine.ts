@@ -12,6 +12,7 @@ import { removeRoot, roots } from './store/files.ts';
 import { thumbnail } from './store/results.ts';
 import { clearMessages, writeCaption } from './store/texts.ts';
 import { Ask } from './services/ask.ts';
+import { classify } from './services/classify.ts';
 import { catalog } from './services/catalog.ts';
 import { examine } from './services/doctor.ts';
 import { exportCaptions, requireFolder, type ExportProgress } from './services/export.ts';
@@ -150,6 +151,20 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     ask: (args, signal) => ask.ask(args, signal),
     chat: (args, signal) => ask.chat(args, signal),
+    async classify({ photo, model: id, ...args }, signal) {
+      const { path } = await ask.find(photo);
+      const search = await models.use('search');
+      const writer = id === undefined ? await models.use('caption') : await models.toWrite('caption', id);
+      const sides = {
+        search: search && { version: search.version, lane: lanes.search(search) },
+        writer: writer && {
+          version: writer.version,
+          preprocess: writer.manifest.preprocess,
+          lane: lanes.generate(writer),
+        },
+      };
+      return await classify({ path, read: (file, make) => ask.read(file, make), ...sides }, args, signal);
+    },
     clearChat: async ({ id }) => clearMessages(writes(), id),
     async export({ dryRun, ...request }, signal) {
       if (dryRun) return await exportCaptions({ db, writer: null }, request, unheard, signal);

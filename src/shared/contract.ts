@@ -10,6 +10,7 @@ import type {
   AskAnswer,
   CaptionAnswer,
   ChatEvent,
+  Classification,
   Day,
   Doctor,
   ExportReport,
@@ -137,6 +138,14 @@ export const schemas = {
     edit: z.int().min(0).optional(),
     model: model.optional(),
   }),
+  classify: z.object({
+    photo: photoRef,
+    labels: z.array(z.string().trim().min(1).max(1000)).min(1).max(1000),
+    /** `{}` is replaced by the label; `{}` by default. */
+    template: z.string().max(1000).includes('{}').optional(),
+    /** The model that judges how likely the labels are, in place of the one chosen for captions. */
+    model: model.optional(),
+  }),
   clearChat: z.object({ id }),
   export: z.object({
     format: z.enum(exportFormats),
@@ -215,6 +224,8 @@ export interface Api {
   ask(args: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer>;
   /** Ends the stream early to stop the answer; what was said so far is kept. */
   chat(args: Args<'chat'>, signal?: AbortSignal): AsyncIterable<ChatEvent>;
+  /** Which of some labels fit a photo, by embeddings and by how likely the labels are as its captions. */
+  classify(args: Args<'classify'>, signal?: AbortSignal): Promise<Classification>;
   clearChat(args: Args<'clearChat'>): Promise<void>;
   export(args: Args<'export'>, signal?: AbortSignal): Promise<ExportReport>;
   models(args: Args<'models'>): Promise<ModelInfo[]>;

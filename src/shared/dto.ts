@@ -144,6 +144,42 @@ export interface AskAnswer {
   confidence: number;
 }
 
+/** How well a label fits a photo, by two kinds of model; null where there is no model of the kind. */
+export interface LabelFit {
+  label: string;
+  /** What was compared: the label in its template. */
+  text: string;
+  /** Cosine of the embeddings, -1 to 1, and the probability that it gives. */
+  cosine: number | null;
+  zeroShot: number | null;
+  /** log p(text | photo), natural, and its softmax over the labels. */
+  logLikelihood: number | null;
+  generative: number | null;
+  /** log p(text) without the photo, and the softmax of what the photo adds to it. */
+  logPrior: number | null;
+  withoutPrior: number | null;
+}
+
+export interface Classification {
+  path: string;
+  pathBytes?: string;
+  /** In the order in which they were given, each once. */
+  labels: LabelFit[];
+  /**
+   * How cosines became probabilities: softmax over the labels, or each by itself (sigmoid), of cosine * scale +
+   * bias, as the model says, or by its similarity of unrelated pairs.
+   */
+  zeroShot: {
+    model: string;
+    activation: 'softmax' | 'sigmoid';
+    scale: number;
+    bias: number;
+    from: 'model' | 'relevance';
+  } | null;
+  /** What stood in the photo's place for `logPrior`: the prompt alone, or a grey photo before it. */
+  generative: { model: string; prior: 'no photo' | 'grey photo' } | null;
+}
+
 export type ChatEvent =
   { type: 'delta'; text: string } | { type: 'done'; message: ChatMessage; droppedTurns: number };
 

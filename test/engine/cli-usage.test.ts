@@ -10,6 +10,7 @@ const commands = [
   'search',
   'caption',
   'ask',
+  'classify',
   'chat',
   'export',
   'models',
@@ -46,6 +47,8 @@ describe('iris', { timeout: 240_000 }, () => {
     ['a limit in words', ['search', 'cat', '--limit', 'ten']],
     ['no question', ['ask', 'photo.jpg']],
     ['no file', ['caption']],
+    ['no label', ['classify', 'photo.jpg']],
+    ['a template without its place', ['classify', 'photo.jpg', 'cat', '--template', 'a photo']],
     ['no format', ['export']],
     ['an unknown role', ['models', 'use', 'paint', 'iris-starter']],
     ['an unknown format', ['export', '--format', 'pdf']],
@@ -59,6 +62,7 @@ describe('iris', { timeout: 240_000 }, () => {
   it.each([
     ['a folder that is not there', ['index', '/no/such/folder'], 1, '/no/such/folder'],
     ['a photo that is not there', ['caption', '/no/such/photo.jpg'], 1, '/no/such/photo.jpg'],
+    ['a photo to classify that is not there', ['classify', '/no/such/photo.jpg', 'cat'], 1, '/no/such/photo'],
     ['a chat about no file', ['chat', '/no/such/photo.jpg'], 1, '/no/such/photo.jpg'],
   ])('names %s and ends with 1', async (_, args, code, named) => {
     const ran = await iris(['--library', library, '--json', ...args], { stdin: 'what is this?\n' });

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Classification } from '../../src/shared/contract.ts';
 import { iris, jsonLines, type Ran } from './cli.ts';
 import { checkout, fixture, place, placeSamples, scratch, withEngine, withoutModel } from './helpers.ts';
 
@@ -101,6 +102,29 @@ describe('iris', { timeout: 240_000 }, () => {
     ]);
     expect(lines.map((line) => line.path)).toEqual([at('sample-02.png'), outside]);
     for (const line of lines) expect(line.caption).toMatch(/^a photo of /i);
+  });
+
+  it('classify: a table for people; a line for each path; a bad file costs only the exit code', async () => {
+    const labels = ['a cat', 'a cup of coffee'];
+    const shown = await iris(['--library', library, 'classify', at('sample-02.png'), ...labels]);
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).toMatch(
+      /^label +zero-shot +generative +without prior\na cat +\d+\.\d %.*\na cup of/,
+    );
+    expect(shown.stderr).toMatch(/zero-shot: softmax of cosine x .*\n.*log p\(label \| photo\)/);
+    const paths = [at('cut.jpg'), at('sample-03.jpg'), '/no/such/photo.jpg'];
+    const told = await run(
+      ['classify', '--stdin', '--template', 'a photo of {}', ...labels],
+      paths.join('\n'),
+    );
+    expect(told.code).toBe(1);
+    expect(told.stderr).toContain(at('cut.jpg'));
+    expect(told.stderr).toContain('/no/such/photo.jpg');
+    const lines = jsonLines(told) as Classification[];
+    expect(lines.map((line) => line.path)).toEqual([at('sample-03.jpg')]);
+    const [cat, coffee] = lines[0]?.labels ?? [];
+    expect(cat).toMatchObject({ label: 'a cat', text: 'a photo of a cat' });
+    expect(coffee?.zeroShot).toBeGreaterThan(cat?.zeroShot ?? 1);
   });
 
   it('ask: one question, or lines of path and question in order', async () => {

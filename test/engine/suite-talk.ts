@@ -55,12 +55,47 @@ export function talking(world: () => World): void {
     expect(answer.confidence).toBeLessThanOrEqual(1);
   });
 
+  it('says which labels fit, by embeddings and by likelihood, each label once', async () => {
+    const { api, photos } = world();
+    const photo = { path: path.join(photos, 'sample-02.png') };
+    const asked = ['dog', 'cat', 'cup of $& coffee', 'dog'];
+    const found = await api.classify({ photo, labels: asked, template: 'a {}' });
+    expect(found).toMatchObject({
+      ...photo,
+      zeroShot: { model: expect.stringMatching(/^iris-starter@/) as string, activation: 'softmax' },
+      generative: { model: expect.stringMatching(/^iris-starter@/) as string, prior: 'no photo' },
+    });
+    expect(found.labels.map(({ text }) => text)).toEqual(['a dog', 'a cat', 'a cup of $& coffee']);
+    const [dog, cat] = found.labels;
+    expect(cat?.zeroShot).toBeGreaterThan(dog?.zeroShot ?? 1);
+    expect(cat?.cosine).toBeGreaterThan(dog?.cosine ?? 1);
+    for (const kind of ['zeroShot', 'generative', 'withoutPrior'] as const) {
+      const sum = found.labels.reduce((total, fit) => total + (fit[kind] ?? NaN), 0);
+      expect(sum, kind).toBeCloseTo(1, 5);
+    }
+    const gain = (fit = cat): number => (fit?.logLikelihood ?? NaN) - (fit?.logPrior ?? NaN);
+    const ratio = Math.log((cat?.withoutPrior ?? NaN) / (dog?.withoutPrior ?? NaN));
+    expect(ratio).toBeCloseTo(gain(cat) - gain(dog), 3);
+    // Another photo has other likelihoods, and the same prior.
+    const other = await api.classify({
+      photo: { path: path.join(photos, 'sample-05.jpg') },
+      labels: ['a cat'],
+    });
+    expect(other.labels[0]?.logLikelihood).not.toBeCloseTo(cat?.logLikelihood ?? NaN, 2);
+    expect(other.labels[0]?.logPrior).toBeCloseTo(cat?.logPrior ?? NaN, 4);
+  });
+
   it('refuses a file that is no photo, and names it', async () => {
     const { api, outside } = world();
     const file = path.join(outside, 'notes.txt');
-    const refusal = api.ask({ photo: { path: file }, question: 'what is this?' });
-    await expect(refusal).rejects.toMatchObject({ code: 'unreadable' });
-    await expect(refusal).rejects.toThrow(file);
+    const photo = { path: file };
+    for (const refusal of [
+      api.ask({ photo, question: 'what is this?' }),
+      api.classify({ photo, labels: ['cat', 'dog'] }),
+    ]) {
+      await expect(refusal).rejects.toMatchObject({ code: 'unreadable' });
+      await expect(refusal).rejects.toThrow(file);
+    }
   });
 
   it('streams a chat, and the second question goes to the model with the first turn', async () => {

@@ -116,7 +116,7 @@ function printHit(hit: SearchHit, rank: number): void {
 }
 
 /** Non-empty lines of standard input, as they come. */
-async function* lines(): AsyncGenerator<string> {
+export async function* lines(): AsyncGenerator<string> {
   for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity }))
     if (line.trim() !== '') yield line;
 }
@@ -166,7 +166,7 @@ export async function ask(
 }
 
 /** Answers item by item; one that fails is told on standard error and costs only the exit code. */
-async function eachLine<T extends string>(
+export async function eachLine<T extends string>(
   items: Iterable<T> | AsyncIterable<T>,
   options: Common,
   answer: (item: T) => Promise<{ text: string; json: object }>,

@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import process from 'node:process';
 import { exportFormats, roles } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
+import { classify } from './classify.ts';
 import { chat } from './chat.ts';
 import * as commands from './commands.ts';
 import { exportAll, fieldList, type ExportOptions } from './export.ts';
@@ -66,6 +67,15 @@ function program(host: Host): Command {
     .option('--stdin', 'read lines of PATH<TAB>QUESTION; print one line of JSON for each')
     .option(...byModel)
     .action(run(commands.ask));
+  iris
+    .command('classify')
+    .argument('[file]', 'a photo')
+    .argument('[label...]', 'words to choose from, such as cat "a red car"')
+    .description('say which labels fit a photo: by embeddings, and as its captions')
+    .option('--template <text>', 'what the labels stand in, such as "a photo of a {}"')
+    .option('--stdin', 'all arguments are labels; read a path a line; print one line of JSON for each')
+    .option(...byModel)
+    .action(run(classify));
   iris
     .command('chat')
     .argument('<file>', 'a photo')

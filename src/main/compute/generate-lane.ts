@@ -1,9 +1,9 @@
 /** The generate lane: the one owner of the language model. Answers go ahead of captions in bulk. */
 import { AppError } from '../../shared/errors.ts';
-import type { Generated, Model } from '../inference/model.ts';
+import type { Generated, Model, Pixels, Preprocess, Scored, ScoreOptions } from '../inference/model.ts';
 import { Channel } from '../lib/channel.ts';
 import { fromHalf } from '../lib/vectors.ts';
-import type { GenerateEvent, GenerateLane, Look } from './messages.ts';
+import type { GenerateEvent, GenerateLane, Judged, Look } from './messages.ts';
 
 type Task = () => Promise<void>;
 
@@ -68,12 +68,41 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
       );
       yield* events;
     },
+    score: ({ look, texts }, signal) =>
+      enqueue(urgent, async (): Promise<Judged> => {
+        const loaded = await model();
+        const options = { prior: true, ...(signal && { signal }) };
+        const own = await scoresOf(loaded, await prefixOf(loaded, look), texts, options);
+        if (own.every((text) => text.prior !== undefined))
+          return { texts: own.map((text) => ({ prior: 0, ...text })), prior: 'no photo' };
+        // Words that always attend to a photo get one that shows nothing.
+        const grey = await prefixOf(loaded, { pixels: greyPhoto(loaded.manifest.preprocess) });
+        const unseen = await scoresOf(loaded, grey, texts, options);
+        const prior = (at: number): number => unseen[at]?.logProbability ?? 0;
+        return { texts: own.map((text, at) => ({ ...text, prior: prior(at) })), prior: 'grey photo' };
+      }),
     captions: ({ looks }) =>
       enqueue(patient, async (): Promise<Generated[]> => {
         const loaded = await model();
         return (await loaded.generateBatch?.(await prefixes(loaded, looks), {})) ?? [];
       }),
   };
+}
+
+async function scoresOf(
+  model: Model,
+  prefix: Float32Array,
+  texts: readonly string[],
+  options: ScoreOptions,
+): Promise<Scored[]> {
+  if (!model.score)
+    throw new AppError('model', 'The chosen model cannot say how likely a text is. Choose one that can.');
+  return await model.score(prefix, texts, options);
+}
+
+/** The mean of what the model has seen, everywhere. */
+function greyPhoto({ width, height, mean }: Preprocess): Pixels {
+  return Uint8Array.from({ length: 3 * width * height }, (_, i) => Math.round(mean[i % 3] ?? 0));
 }
 
 /** Kept prefixes as they are; pixels through the vision model, all in one pass. */

@@ -79,7 +79,7 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
         });
         return await closeUpOf(decoded.picture);
       }),
-    embed: ({ image }) => showing(() => embed(loadModel, Buffer.from(image), modelTurn)),
+    embed: (from) => showing(() => embed(loadModel, from, modelTurn)),
   };
 }
 
@@ -100,13 +100,14 @@ async function openPhoto(file: FileToRead, side?: number): Promise<{ bytes: Buff
 /** A picture from outside the library, which passes the same gates as a file. */
 async function embed(
   loadModel: () => Promise<Model | undefined>,
-  image: Buffer,
+  from: { file: FileToRead } | { image: Uint8Array },
   modelTurn: ReturnType<typeof limiter>,
 ): Promise<Uint8Array> {
   const model = await loadModel();
   if (!model?.see || !model.manifest.embed)
     throw new AppError('model', 'There is no model that can compare photos.');
-  const { picture } = await decode(image, '');
+  const { picture } =
+    'file' in from ? (await openPhoto(from.file)).decoded : await decode(Buffer.from(from.image), '');
   const pixels = await pixelsFor(picture, model.manifest.preprocess);
   const [seen] = (await modelTurn(async () => model.see?.([pixels]))) ?? [];
   if (!seen?.embedding) throw new AppError('model', 'The model gave no vector for this picture.');

@@ -1,6 +1,7 @@
 /** What the compute lanes answer: plain interfaces whose calls travel as messages. */
 import type { Api, Filter, PhotoMetadata, Root, SearchAnswer } from '../../shared/contract.ts';
-import type { Generated, Preprocess, Prompt } from '../inference/model.ts';
+import type { Calibration } from '../inference/families/dual-encoder.ts';
+import type { Generated, Preprocess, Prompt, Scored } from '../inference/model.ts';
 import type { Probe } from '../inference/provider.ts';
 import type { Counts } from '../store/browse.ts';
 
@@ -57,8 +58,8 @@ export interface IndexLane {
   pixels(args: { file: FileToRead; preprocess: Preprocess }): Promise<Uint8Array>;
   /** A photo for looking at closely: an upright sRGB JPEG, never the original bytes. */
   picture(args: { file: FileToRead }): Promise<Uint8Array>;
-  /** What the model sees in a picture that is no file of the library: its vector as float16 bytes. */
-  embed(args: { image: Uint8Array }): Promise<Uint8Array>;
+  /** What the model sees in a file, or in a picture that is none: its vector as float16 bytes. */
+  embed(args: { file: FileToRead } | { image: Uint8Array }): Promise<Uint8Array>;
 }
 export const indexStreams = ['process'] as const;
 
@@ -69,9 +70,18 @@ export interface SearchLane {
   search(args: { query: string; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
   /** Photos by how much they look like one, which is left out itself. */
   similar(args: { to: Likeness; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
+  /** How well texts fit a photo's vector (float16 bytes), each by its cosine. Throws AppError('model'). */
+  compare(args: { vector: Uint8Array; texts: string[] }, signal?: AbortSignal): Promise<Compared>;
   /** Takes in embeddings written since; `rebuild` when photos went or came back. */
   refresh(args: { rebuild: boolean }): Promise<{ searchable: number }>;
 }
+
+export interface Compared {
+  cosines: number[];
+  probabilities: number[];
+  by: Calibration;
+}
+
 export const searchStreams = [] as const;
 
 /** What a large library takes long to say. `model` is a version: which photos count as searchable. */
@@ -92,6 +102,14 @@ export interface GenerateLane {
   generate(args: { look: Look; prompt: Prompt }, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Captions of several photos in one batch, when nobody is waiting for an answer. */
   captions(args: { looks: Look[] }): Promise<Generated[]>;
+  /** How likely texts are for a photo, and without it. Throws AppError('model') where the model cannot tell. */
+  score(args: { look: Look; texts: string[] }, signal?: AbortSignal): Promise<Judged>;
+}
+
+/** Likelihoods of texts, and what stood in the photo's place for their priors. */
+export interface Judged {
+  texts: Required<Scored>[];
+  prior: 'no photo' | 'grey photo';
 }
 export const generateStreams = ['generate'] as const;
 

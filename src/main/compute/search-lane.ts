@@ -1,6 +1,7 @@
 /** The search lane: text encoder, vector matrix and full-text index, on a read-only connection. */
 import type { Filter, SearchAnswer, Why } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
+import { calibration, zeroShot } from '../inference/families/dual-encoder.ts';
 import type { Model } from '../inference/model.ts';
 import type { ReadDb } from '../store/database.ts';
 import { photoIds } from '../store/filter.ts';
@@ -148,6 +149,18 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
         likely: similarity > threshold,
       }));
       return dressed('', hits);
+    },
+    async compare({ vector, texts }) {
+      const model = await loadModel();
+      const embed = model?.manifest.embed;
+      if (!model?.embedText || !embed)
+        throw new AppError('model', 'There is no model that can compare photos.');
+      const found = zeroShot(embed, fromHalf(vector), await model.embedText(texts));
+      return {
+        cosines: found.cosines,
+        probabilities: Array.from(found.probabilities),
+        by: calibration(embed),
+      };
     },
     async refresh({ rebuild }) {
       if (rebuild) {

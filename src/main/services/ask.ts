@@ -9,7 +9,7 @@ import type {
   PhotoRef,
 } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
-import type { GenerateEvent, GenerateLane, IndexLane, Look } from '../compute/messages.ts';
+import type { FileToRead, GenerateEvent, GenerateLane, IndexLane, Look } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
 import type { Generated, Preprocess, Prompt, Turn } from '../inference/model.ts';
 import { pathFields, splitRelative } from '../lib/paths.ts';
@@ -57,7 +57,7 @@ export class Ask {
     { photo, prompt = '', model: id }: Args<'caption'>,
     signal?: AbortSignal,
   ): Promise<CaptionAnswer> {
-    const subject = await this.#find(photo);
+    const subject = await this.find(photo);
     const model = await this.#deps.model('caption', id);
     const { text, confidence } = await this.#answer(model, subject, { caption: prompt }, signal);
     const { writer } = this.#deps;
@@ -71,7 +71,7 @@ export class Ask {
   }
 
   async ask({ photo, question, model: id }: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer> {
-    const subject = await this.#find(photo);
+    const subject = await this.find(photo);
     const model = await this.#deps.model('ask', id);
     const { text, confidence } = await this.#answer(model, subject, { question }, signal);
     return { ...pathFields(subject.path), question, answer: text, model: model.version, confidence };
@@ -79,7 +79,7 @@ export class Ask {
 
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
   async *chat({ photo, ...asking }: Args<'chat'>, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
-    const subject = await this.#find(photo);
+    const subject = await this.find(photo);
     const { question, before, replaces } = place(turns(this.#history(subject)), asking);
     const model = await this.#deps.model('chat', asking.model);
     const asked: ChatMessage = { role: 'user', text: question, model: null, sent: null, createdAt: now() };
@@ -134,10 +134,15 @@ export class Ask {
   }
 
   async #look({ manifest: { preprocess } }: Writer, { path }: Subject): Promise<Look> {
+    return { pixels: await this.read(path, (lane, file) => lane.pixels({ file, preprocess })) };
+  }
+
+  /** What the index lane makes of a photo's file. Throws AppError('unreadable'), naming it. */
+  async read<T>(path: Buffer, make: (lane: IndexLane, file: FileToRead) => Promise<T>): Promise<T> {
     const lane = await this.#deps.index().get();
     const file = { id: 0, path, name: splitRelative(path).name };
     try {
-      return { pixels: await lane.pixels({ file, preprocess }) };
+      return await make(lane, file);
     } catch (error) {
       if (error instanceof AppError && error.code === 'unreadable')
         throw new AppError('unreadable', `${pathFields(path).path}: ${error.message}`, { cause: error });
@@ -145,7 +150,8 @@ export class Ask {
     }
   }
 
-  async #find(ref: PhotoRef): Promise<Subject> {
+  /** A photo of the library, or any file. Throws AppError('not-found'). */
+  async find(ref: PhotoRef): Promise<Subject> {
     const { db } = this.#deps;
     if ('id' in ref) {
       const path = photoPath(db, ref.id);

@@ -126,19 +126,33 @@ export function textFeeds(
   return feeds;
 }
 
+/** How cosines become probabilities, and whether the model says so itself. */
+export type Calibration = NonNullable<DualEncoderManifest['zeroShot']> & { from: 'model' | 'relevance' };
+
+/**
+ * As the manifest says; else a softmax over how many standard deviations each cosine lies above that of unrelated
+ * pairs, which is flatter than what models are trained with. Throws AppError('model') where neither is known.
+ */
+export function calibration({ zeroShot, relevance }: DualEncoderManifest): Calibration {
+  if (zeroShot) return { ...zeroShot, from: 'model' };
+  if (!relevance) throw new AppError('model', 'model.json has no embed.zeroShot: how labels compare.');
+  const { mean, std } = relevance;
+  return { scale: 1 / std, bias: -mean / std, activation: 'softmax', from: 'relevance' };
+}
+
 /**
  * How likely each label is for a photo, of unit-norm embeddings: `softmax` over the labels (CLIP), or each by
- * itself (`sigmoid`, SigLIP). Throws AppError('model') where the manifest does not say how.
+ * itself (`sigmoid`, SigLIP). Throws AppError('model') where it is not known how.
  */
 export function zeroShot(
   embed: DualEncoderManifest,
   image: Float32Array,
   labels: readonly Float32Array[],
-): { logits: Float32Array; probabilities: Float32Array } {
-  if (!embed.zeroShot) throw new AppError('model', 'model.json has no embed.zeroShot: how labels compare.');
-  const { scale, bias, activation } = embed.zeroShot;
-  const logits = Float32Array.from(labels, (label) => scale * dot(image, label) + bias);
+): { cosines: number[]; logits: Float32Array; probabilities: Float32Array } {
+  const { scale, bias, activation } = calibration(embed);
+  const cosines = labels.map((label) => dot(image, label));
+  const logits = Float32Array.from(cosines, (cosine) => scale * cosine + bias);
   const probabilities =
     activation === 'softmax' ? logSoftmax(logits).map(Math.exp) : logits.map((x) => 1 / (1 + Math.exp(-x)));
-  return { logits, probabilities };
+  return { cosines, logits, probabilities };
 }
