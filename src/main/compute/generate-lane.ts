@@ -1,6 +1,6 @@
 /** The generate lane: the one owner of the language model. Answers go ahead of captions in bulk. */
 import { AppError } from '../../shared/errors.ts';
-import type { Generated, Model, Pixels, Preprocess, Scored, ScoreOptions } from '../inference/model.ts';
+import type { Generated, Model, Pixels, Preprocess } from '../inference/model.ts';
 import { Channel } from '../lib/channel.ts';
 import { fromHalf } from '../lib/vectors.ts';
 import type { GenerateEvent, GenerateLane, Judged, Look } from './messages.ts';
@@ -69,15 +69,16 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
       yield* events;
     },
     score: ({ look, texts }, signal) =>
-      enqueue(urgent, async (): Promise<Judged> => {
+      enqueue(urgent, async (): Promise<Judged | null> => {
         const loaded = await model();
         const options = { prior: true, ...(signal && { signal }) };
-        const own = await scoresOf(loaded, await prefixOf(loaded, look), texts, options);
+        const own = await loaded.score?.(await prefixOf(loaded, look), texts, options);
+        if (!own) return null;
         if (own.every((text) => text.prior !== undefined))
           return { texts: own.map((text) => ({ prior: 0, ...text })), prior: 'no photo' };
         // Words that always attend to a photo get one that shows nothing.
         const grey = await prefixOf(loaded, { pixels: greyPhoto(loaded.manifest.preprocess) });
-        const unseen = await scoresOf(loaded, grey, texts, options);
+        const unseen = (await loaded.score?.(grey, texts, options)) ?? [];
         const prior = (at: number): number => unseen[at]?.logProbability ?? 0;
         return { texts: own.map((text, at) => ({ ...text, prior: prior(at) })), prior: 'grey photo' };
       }),
@@ -87,17 +88,6 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
         return (await loaded.generateBatch?.(await prefixes(loaded, looks), {})) ?? [];
       }),
   };
-}
-
-async function scoresOf(
-  model: Model,
-  prefix: Float32Array,
-  texts: readonly string[],
-  options: ScoreOptions,
-): Promise<Scored[]> {
-  if (!model.score)
-    throw new AppError('model', 'The chosen model cannot say how likely a text is. Choose one that can.');
-  return await model.score(prefix, texts, options);
 }
 
 /** The mean of what the model has seen, everywhere. */

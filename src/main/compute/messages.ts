@@ -102,8 +102,8 @@ export interface GenerateLane {
   generate(args: { look: Look; prompt: Prompt }, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Captions of several photos in one batch, when nobody is waiting for an answer. */
   captions(args: { looks: Look[] }): Promise<Generated[]>;
-  /** How likely texts are for a photo, and without it. Throws AppError('model') where the model cannot tell. */
-  score(args: { look: Look; texts: string[] }, signal?: AbortSignal): Promise<Judged>;
+  /** How likely texts are for a photo, and without it; null where the model writes and cannot tell. */
+  score(args: { look: Look; texts: string[] }, signal?: AbortSignal): Promise<Judged | null>;
 }
 
 /** Likelihoods of texts, and what stood in the photo's place for their priors. */

@@ -60,8 +60,8 @@ async function judge(
   { path, read, writer }: ClassifyDeps,
   texts: string[],
   signal?: AbortSignal,
-): Promise<Judged | undefined> {
-  if (!writer) return undefined;
+): Promise<Judged | null> {
+  if (!writer) return null;
   const { preprocess, lane } = writer;
   const pixels = await read(path, (index, file) => index.pixels({ file, preprocess }));
   return await (await lane.get()).score({ look: { pixels }, texts }, signal);
@@ -71,7 +71,7 @@ function fits(
   labels: string[],
   texts: string[],
   compared: Compared | undefined,
-  judged: Judged | undefined,
+  judged: Judged | null,
 ): LabelFit[] {
   const likelihoods = judged?.texts ?? [];
   const generative = shares(likelihoods.map(({ logProbability }) => logProbability));
