@@ -1,7 +1,6 @@
 /** The search lane: text encoder, vector matrix and full-text index, on a read-only connection. */
 import type { Filter, SearchAnswer, Why } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
-import { calibration, zeroShot } from '../inference/families/dual-encoder.ts';
 import type { Model } from '../inference/model.ts';
 import type { ReadDb } from '../store/database.ts';
 import { photoIds } from '../store/filter.ts';
@@ -155,6 +154,8 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
       const embed = model?.manifest.embed;
       if (!model?.embedText || !embed)
         throw new AppError('model', 'There is no model that can compare photos.');
+      // Not before it is needed: it brings ONNX Runtime along.
+      const { calibration, zeroShot } = await import('../inference/families/dual-encoder.ts');
       const found = zeroShot(embed, fromHalf(vector), await model.embedText(texts));
       return {
         cosines: found.cosines,
