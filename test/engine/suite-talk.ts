@@ -89,10 +89,12 @@ export function talking(world: () => World): void {
     const { api, outside } = world();
     const file = path.join(outside, 'notes.txt');
     const photo = { path: file };
-    for (const refusal of [
-      api.ask({ photo, question: 'what is this?' }),
-      api.classify({ photo, labels: ['cat', 'dog'] }),
-    ]) {
+    const refused = [
+      () => api.ask({ photo, question: 'what is this?' }),
+      () => api.classify({ photo, labels: ['cat', 'dog'] }),
+    ];
+    for (const call of refused) {
+      const refusal = call();
       await expect(refusal).rejects.toMatchObject({ code: 'unreadable' });
       await expect(refusal).rejects.toThrow(file);
     }
