@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export import blip, blip2, dual_encoder, vlm
+from export import blip, blip2, chameleon, dual_encoder, flava, vlm
 from export.folder import Checkpoint, ModelFolder
 
 ARCHITECTURES = {
@@ -11,10 +11,12 @@ ARCHITECTURES = {
     "BlipForQuestionAnswering": blip.answer,
     "Blip2ForConditionalGeneration": blip2.generation,
     "AlignModel": dual_encoder.align,
+    "ChameleonForConditionalGeneration": chameleon.chameleon,
     "ChineseCLIPModel": dual_encoder.chinese_clip,
     "CLIPModel": dual_encoder.clip,
     "GitForCausalLM": vlm.git,
     "InstructBlipForConditionalGeneration": blip2.instructed,
+    "FlavaForPreTraining": flava.flava,
     "LlavaForConditionalGeneration": vlm.llava,
     "SiglipModel": dual_encoder.siglip,
     "VisionEncoderDecoderModel": vlm.vision_encoder_decoder,

@@ -12,9 +12,9 @@ from export.folder import ModelFolder
 class Step(nn.Module):
     """[rows, positions, width] after the cached positions -> scores of every new position, and the longer cache."""
 
-    def __init__(self, model, layers: int):
+    def __init__(self, model, layers: int, hidden: bool = False):
         super().__init__()
-        self.model, self.layers = model, layers
+        self.model, self.layers, self.hidden = model, layers, hidden
         self.takes_positions = "position_ids" in inspect.signature(model.forward).parameters
 
     def forward(self, inputs_embeds, attention_mask, position_ids, *past):
@@ -23,14 +23,15 @@ class Step(nn.Module):
             cache.update(past[2 * layer], past[2 * layer + 1], layer)
         positions = {"position_ids": position_ids} if self.takes_positions else {}
         out = self.model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, past_key_values=cache, use_cache=True, **positions)
-        return (out.logits, *(tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)))
+        states = (out.last_hidden_state,) if self.hidden else ()
+        return (out.logits, *states, *(tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)))
 
 
-def causal_parts(target: ModelFolder, model, step: nn.Module | None = None) -> dict:
+def causal_parts(target: ModelFolder, model, step: nn.Module | None = None, hidden: bool = False) -> dict:
     """Writes `embed_tokens.onnx` and `decoder_model_merged.onnx`; gives the manifest's facts of them, of `causal.ts`.
 
     `model` is a causal language model of transformers with the plain (eager) attention. A `step` of its own also gets, after
-    the positions, how many of them a photo takes: [1].
+    the positions, how many of them a photo takes: [1]. `hidden` gives the last hidden states as well.
     """
     config = model.config
     layers, width = config.num_hidden_layers, model.get_input_embeddings().weight.shape[1]
@@ -42,5 +43,6 @@ def causal_parts(target: ModelFolder, model, step: nn.Module | None = None) -> d
     past = {f"past_key_values.{kind}": (torch.zeros(2, heads, 5, head_dim), "batch _ past") for kind in kinds}
     inputs = {"inputs_embeds": (torch.zeros(2, 3, width), "batch tokens"), "attention_mask": (torch.ones(2, 8, dtype=torch.long), "batch total"),
               "position_ids": (torch.arange(5, 8).repeat(2, 1), "batch tokens"), **({"image_tokens": (torch.tensor([6]), "_")} if step else {}), **past}
-    decoder = target.onnx("decoder_model_merged.onnx", step or Step(model, layers), inputs, {"logits": "batch tokens", **{f"present.{kind}": "batch _ total" for kind in kinds}})
+    decoder = target.onnx("decoder_model_merged.onnx", step or Step(model, layers, hidden), inputs,
+                          {"logits": "batch tokens", **({"hidden_states": "batch tokens"} if hidden else {}), **{f"present.{kind}": "batch _ total" for kind in kinds}})
     return {"embedTokens": embed, "decoder": decoder, "width": width, "layers": layers, "heads": heads, "headDim": head_dim}

@@ -71,7 +71,7 @@ class Checkpoint:
 
     @staticmethod
     def _shape(p: dict, size: dict, crop: dict | None) -> dict:
-        if not p.get("do_center_crop"):
+        if not p.get("do_center_crop") or crop == size:
             if "height" not in size:
                 raise SystemExit(f"preprocessor_config.json: size {size} without a centre crop is not a fixed size.")
             return {"width": size["width"], "height": size["height"], "fit": "fill"}

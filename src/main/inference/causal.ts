@@ -131,7 +131,7 @@ export async function step(session: Session, added: Added, cache: KvCache): Prom
 }
 
 /** Only the inputs that the session declares: exports differ in which they have. */
-function feedsFor(session: Session, added: Added, cache: KvCache): Record<string, Feed | Tensor> {
+export function feedsFor(session: Session, added: Added, cache: KvCache): Record<string, Feed | Tensor> {
   const { embeds = new Float32Array(), ids = [], dims, imageTokens = 0 } = added;
   const [rows = 0, positions = 0] = dims;
   const length = cache.length + positions;

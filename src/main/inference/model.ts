@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { blipMatchSchema, blipSchema } from './families/blip.ts';
 import { blip2Schema } from './families/blip2.ts';
+import { chameleonSchema } from './families/chameleon.ts';
 import { dualEncoderSchema } from './families/dual-encoder.ts';
 import { vlmSchema } from './families/vlm.ts';
 import type { Sampling } from './sampling.ts';
@@ -35,7 +36,7 @@ export const preprocessSchema = z.strictObject({
 const embedSchema = z.discriminatedUnion('family', [dualEncoderSchema]);
 
 /** Families that write about a photo. */
-const generateSchema = z.discriminatedUnion('family', [blip2Schema, blipSchema, vlmSchema]);
+const generateSchema = z.discriminatedUnion('family', [blip2Schema, blipSchema, chameleonSchema, vlmSchema]);
 
 /** Families that tell how well a text matches a photo. */
 const matchSchema = z.discriminatedUnion('family', [blipMatchSchema]);
@@ -168,6 +169,8 @@ export interface Model {
   ): Promise<Generated[]>;
   /** How likely each text is for one photo; all texts read the photo's prefix, which is computed once. */
   score?(prefix: Float32Array, texts: readonly string[], options?: ScoreOptions): Promise<Scored[]>;
+  /** How likely one photo is after each text, for a model whose photos are tokens: log p(photo | text). */
+  scorePhoto?(prefix: Float32Array, texts: readonly string[], signal?: AbortSignal): Promise<Scored[]>;
   /** How well each text fits one photo. */
   match?(prefix: Float32Array, texts: readonly string[]): Promise<Matched[]>;
   /** A question's answers among those that the model knows, likeliest first. */

@@ -5,6 +5,7 @@ import type { ModelInfo } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { openBlip, openMatcher } from './families/blip.ts';
 import { openBlip2 } from './families/blip2.ts';
+import { openChameleon } from './families/chameleon.ts';
 import { openTextEncoder } from './families/dual-encoder.ts';
 import { openGenerator } from './families/vlm.ts';
 import { checkSizes, filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
@@ -87,6 +88,9 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
     switch (generate?.family) {
       case 'blip':
         yield await openBlip(opening, generate);
+        break;
+      case 'chameleon':
+        yield await openChameleon(opening, generate);
         break;
       case 'vlm':
         yield await openGenerator(opening, generate);

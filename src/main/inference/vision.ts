@@ -1,6 +1,7 @@
 /** The one vision pass over a batch of photos, from which both the embedding and the prefix come. */
 import { statesReader } from './families/blip.ts';
 import { photoReader } from './families/blip2.ts';
+import { codesReader } from './families/chameleon.ts';
 import { imageReader } from './families/dual-encoder.ts';
 import { prefixReader } from './families/vlm.ts';
 import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
@@ -37,6 +38,9 @@ export function visionReaders({ embed, generate, match }: Manifest): (VisionRead
   switch (generate?.family) {
     case 'blip':
       readers.push(statesReader(generate));
+      break;
+    case 'chameleon':
+      readers.push(codesReader(generate));
       break;
     case 'vlm':
       readers.push(prefixReader(generate));

@@ -11,6 +11,8 @@ const schema = z.object({
   texts: z.array(z.object({ text: z.string(), ids: numbers, embedding: numbers })),
   logits: matrix,
   probabilities: matrix,
+  /** Of a model that also matches: the probability that each photo and text belong together. */
+  itm: matrix.optional(),
 });
 type Golden = z.infer<typeof schema>;
 
@@ -50,6 +52,7 @@ const rows: [name: string, controls: Control[]][] = [
     'open-clip-coca',
     [...wrongPixels, template, ['another id to fill up with', 'text', ({ embed }) => (embed['padId'] = 1)]],
   ],
+  ['flava', [...wrongPixels, cut]],
 ];
 
 describe.each(
@@ -90,6 +93,20 @@ describe.each(
     row.near('similarities', found.logits, golden.logits);
     row.near('probabilities', found.probabilities, golden.probabilities);
   });
+
+  const { itm } = golden;
+  if (itm)
+    it('matches texts with photos (ITM), and misses by far with what is wrong', async () => {
+      row.near('ITM', await matches(model, pixels, texts), itm);
+      const alone = await Promise.all(texts.map((text) => matches(model, pixels.slice(0, 1), [text])));
+      row.near('ITM', alone.flat(2), itm[0] ?? []);
+      row.missed('photos exchanged (ITM)', await matches(model, pixels.toReversed(), texts), itm);
+      row.missed('texts exchanged (ITM)', await matches(model, pixels, texts.toReversed()), itm);
+      const wrong = await row.edited((manifest) =>
+        Object.assign(manifest['match'] as object, { maxTokens: 17 }),
+      );
+      row.missed('texts cut three tokens early (ITM)', await matches(wrong, pixels, texts), itm);
+    });
 
   it.each(controls)('misses by far with %s', async (what, shows, edit) => {
     const wrong = await row.edited((manifest) => edit(manifest as unknown as Edited));
@@ -140,4 +157,11 @@ async function compare(
     logits: found.map(({ logits }) => logits),
     probabilities: found.map(({ probabilities }) => probabilities),
   };
+}
+
+async function matches(model: Model, pixels: Pixels[], texts: string[]): Promise<number[][]> {
+  const found: number[][] = [];
+  for (const { prefix = new Float32Array() } of (await model.see?.(pixels)) ?? [])
+    found.push(((await model.match?.(prefix, texts)) ?? []).map(({ itm }) => itm ?? NaN));
+  return found;
 }

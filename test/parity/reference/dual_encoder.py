@@ -6,10 +6,11 @@ import json
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import AlignConfig, AlignModel, ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel, SiglipConfig, SiglipModel, SiglipTokenizer
+from transformers import AlignConfig, AlignModel, ChineseCLIPConfig, ChineseCLIPModel, CLIPConfig, CLIPModel, FlavaConfig, FlavaForPreTraining, SiglipConfig, SiglipModel, SiglipTokenizer
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import ChineseCLIPImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.efficientnet.image_processing_pil_efficientnet import EfficientNetImageProcessorPil
+from transformers.models.flava.image_processing_pil_flava import FlavaImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from reference.making import CORPUS, NASTY, Row, bert_tokenizer, clear, clip_tokenizer, numbers, plain_ids, sharpen
@@ -160,6 +161,38 @@ def open_clip_coca(row: Row) -> dict:
     text = model.encode_text(torch.tensor([ids for _, ids in texts]), normalize=False)
     ends = [(one, ids[: ids.index(tokenizer.eot_token_id) + 1]) for one, ids in texts]
     return golden(photos, model.encode_image(pixels, normalize=False), ends, text, scale=model.logit_scale.exp())
+
+
+def flava(row: Row) -> dict:
+    """Retrieval by the two unimodal encoders, and matching (ITM) by the multimodal one over both."""
+    tokenizer = bert_tokenizer()
+    codebook = {"num_groups": 1, "num_blocks_per_group": 1, "hidden_size": 4, "vocab_size": 8}
+    model = sharpen(FlavaForPreTraining(FlavaConfig(
+        image_config={**SHARED, "image_size": 32, "patch_size": 8}, text_config={**SHARED, "vocab_size": len(tokenizer), "max_position_embeddings": 20},
+        multimodal_config=SHARED, image_codebook_config=codebook, hidden_size=32, projection_dim=24, init_codebook=False)))
+    model.flava.logit_scale.fill_(3.0)
+    processor = FlavaImageProcessorPil(size={"height": 32, "width": 32}, crop_size={"height": 32, "width": 32})
+    photos, pixels = row.photos(processor)
+    texts = [(text, plain_ids(tokenizer, text, 20)) for text in TEXTS]
+    tokens = [torch.tensor([ids]) for _, ids in texts]
+    # The masked inputs are given unmasked, as for matching.
+    pairs = [[model(input_ids=ids, input_ids_masked=ids, pixel_values=photo[None], attention_mask=torch.ones_like(ids), return_loss=False) for ids in tokens] for photo in pixels]
+    itm = torch.stack([torch.cat([pair.itm_logits for pair in photo]) for photo in pairs])
+    # Probabilities around one half show a difference best.
+    spread = (itm[..., 1] - itm[..., 0]).std(dim=-1).min()
+    model.itm_head.seq_relationship.weight.mul_(2 / spread)
+    model.itm_head.seq_relationship.bias.fill_(0)
+    itm = torch.stack([torch.cat([model.itm_head(pair.multimodal_masked_output.last_hidden_state) for pair in photo]) for photo in pairs])
+    middle = (itm[..., 1] - itm[..., 0]).mean()
+    model.itm_head.seq_relationship.bias[1] = -middle
+    itm[..., 1] -= middle
+    row.save(model, tokenizer, processor)
+    embeds = lambda which: torch.cat([getattr(pair, f"{which}_embeddings")[:, 0] for pair in (pairs[0] if which == "text" else [photo[0] for photo in pairs])])  # noqa: E731
+    compared = golden(photos, model.flava.image_projection(embeds("image")), texts, model.flava.text_projection(embeds("text")), scale=model.flava.logit_scale.exp())
+    clear(itm[..., 1] - itm[..., 0], "ITM scores")
+    own = torch.cat([torch.cat([pair.contrastive_logits_per_image for pair in photo], 1) for photo in pairs])
+    assert (own - torch.tensor(compared["logits"])).abs().max() < 1e-4, "The embeddings are not those of the contrastive scores."
+    return {**compared, "itm": numbers(itm.softmax(-1)[..., 1])}
 
 
 class OpenClipProcessor:

@@ -1,6 +1,6 @@
 """All rows: a name, which is also the folder's, and the function that makes it."""
 
-from reference import blip, blip2, dual_encoder, vlm
+from reference import blip, blip2, chameleon, dual_encoder, vlm
 
 ROWS = {
     "blip-caption": blip.caption,
@@ -20,4 +20,6 @@ ROWS = {
     "chinese-clip": dual_encoder.chinese_clip,
     "align": dual_encoder.align,
     "open-clip-coca": dual_encoder.open_clip_coca,
+    "flava": dual_encoder.flava,
+    "chameleon": chameleon.chameleon,
 }
