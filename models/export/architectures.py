@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export import blip, blip2, chameleon, dual_encoder, flava, vlm
+from export import blip, blip2, chameleon, dual_encoder, flava, fusion, vlm
 from export.folder import Checkpoint, ModelFolder
 
 ARCHITECTURES = {
@@ -19,6 +19,8 @@ ARCHITECTURES = {
     "FlavaForPreTraining": flava.flava,
     "LlavaForConditionalGeneration": vlm.llava,
     "SiglipModel": dual_encoder.siglip,
+    "ViltForImageAndTextRetrieval": fusion.match,
+    "ViltForQuestionAnswering": fusion.answer,
     "VisionEncoderDecoderModel": vlm.vision_encoder_decoder,
     "open_clip": dual_encoder.open_clip_model,
 }

@@ -33,9 +33,9 @@ class Checkpoint:
         """The image processor's settings, from its own file or from the processor's."""
         return self.read("preprocessor_config.json") or self.read("processor_config.json").get("image_processor", {})
 
-    def preprocess(self) -> dict:
-        """The manifest's `preprocess`. Raises SystemExit for what Iris cannot do the same way."""
-        p = self.image_processor()
+    def preprocess(self, settings: dict | None = None) -> dict:
+        """The manifest's `preprocess`, of the image processor's settings or others. Raises SystemExit for what Iris cannot do the same way."""
+        p = settings or self.image_processor()
         size, crop = p.get("size", {}), p.get("crop_size")
         factor = p.get("rescale_factor", 1 / 255) if p.get("do_rescale", True) else 1.0
         normal = p.get("do_normalize", True)

@@ -134,6 +134,12 @@ export interface CaptionAnswer {
   model: string;
 }
 
+/** One of the answers that a model knows, with its probability among them, 0 to 1. */
+export interface KnownAnswer {
+  text: string;
+  probability: number;
+}
+
 export interface AskAnswer {
   path: string;
   pathBytes?: string;
@@ -142,6 +148,8 @@ export interface AskAnswer {
   model: string;
   /** Geometric mean of the token probabilities, 0 to 1, as the model itself gives them. */
   confidence: number;
+  /** The likeliest first, where the model chooses among answers that it knows. */
+  answers?: KnownAnswer[];
 }
 
 /** How well a label fits a photo, by two kinds of model; null where there is no model of the kind. */
@@ -181,7 +189,8 @@ export interface Classification {
 }
 
 export type ChatEvent =
-  { type: 'delta'; text: string } | { type: 'done'; message: ChatMessage; droppedTurns: number };
+  | { type: 'delta'; text: string }
+  | { type: 'done'; message: ChatMessage; droppedTurns: number; answers?: KnownAnswer[] };
 
 export interface FileReason {
   path: string;

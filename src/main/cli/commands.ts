@@ -156,10 +156,17 @@ export async function ask(
         question,
         ...modelOf(options),
       });
-      const { path: shown, pathBytes, answer, confidence } = answered;
+      const { path: shown, pathBytes, answer, confidence, answers } = answered;
       return {
         text: answer,
-        json: { path: shown, ...(pathBytes && { pathBytes }), question, answer, confidence },
+        json: {
+          path: shown,
+          ...(pathBytes && { pathBytes }),
+          question,
+          answer,
+          confidence,
+          ...(answers && { answers }),
+        },
       };
     });
   });

@@ -40,8 +40,8 @@ function checkPaths(path: string, manifest: Manifest): void {
 }
 
 /** The files that one part of the model opens: what its facts name, see parts.ts. */
-function filesOf({ embed, generate, match }: Manifest, part: Part): string[] {
-  const readers: Facts[] = [generate, match].filter((facts) => facts !== undefined);
+function filesOf({ embed, generate, match, answer }: Manifest, part: Part): string[] {
+  const readers: Facts[] = [generate, match, answer].filter((facts) => facts !== undefined);
   const embedding: Facts[] = embed ? [embed] : [];
   if (part === 'text') return embedding.flatMap(languageFiles);
   if (part === 'generate') return readers.flatMap(languageFiles);

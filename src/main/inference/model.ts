@@ -4,10 +4,12 @@
  * A member that is missing is a capability that is missing. Nothing here knows a model by name.
  */
 import { z } from 'zod';
+import type { KnownAnswer } from '../../shared/contract.ts';
 import { blipMatchSchema, blipSchema } from './families/blip.ts';
 import { blip2Schema } from './families/blip2.ts';
 import { chameleonSchema } from './families/chameleon.ts';
 import { dualEncoderSchema } from './families/dual-encoder.ts';
+import { fusionAnswerSchema, fusionMatchSchema } from './families/fusion.ts';
 import { vlmSchema } from './families/vlm.ts';
 import type { Sampling } from './sampling.ts';
 
@@ -39,7 +41,10 @@ const embedSchema = z.discriminatedUnion('family', [dualEncoderSchema]);
 const generateSchema = z.discriminatedUnion('family', [blip2Schema, blipSchema, chameleonSchema, vlmSchema]);
 
 /** Families that tell how well a text matches a photo. */
-const matchSchema = z.discriminatedUnion('family', [blipMatchSchema]);
+const matchSchema = z.discriminatedUnion('family', [blipMatchSchema, fusionMatchSchema]);
+
+/** Families that choose among answers they know. */
+const answerSchema = z.discriminatedUnion('family', [fusionAnswerSchema]);
 
 export const manifestSchema = z.strictObject({
   format: z.literal(1),
@@ -56,6 +61,7 @@ export const manifestSchema = z.strictObject({
   embed: embedSchema.optional(),
   generate: generateSchema.optional(),
   match: matchSchema.optional(),
+  answer: answerSchema.optional(),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -72,7 +78,7 @@ export interface Seen {
   embedding?: Float32Array;
   /**
    * What the language side reads of the photo, in the family's own shape, when there is one: projected image
-   * tokens before the text (vlm), hidden states that are attended to (blip), or the normalised pixels (vilt).
+   * tokens before the text (vlm), hidden states that are attended to (blip), or embedded patches (fusion).
    */
   prefix?: Float32Array;
 }
@@ -99,6 +105,8 @@ export interface Generated {
   sent: string;
   /** Whole turns of history left out because the context was full. */
   droppedTurns: number;
+  /** The likeliest, where the model chooses among answers that it knows. */
+  answers?: Answered[];
 }
 
 export interface GenerateOptions {
@@ -144,10 +152,7 @@ export interface Matched {
 }
 
 /** One of the answers that a model knows, with its probability among them. */
-export interface Answered {
-  text: string;
-  probability: number;
-}
+export type Answered = KnownAnswer;
 
 export interface Model {
   readonly manifest: Manifest;

@@ -7,6 +7,7 @@ import { openBlip, openMatcher } from './families/blip.ts';
 import { openBlip2 } from './families/blip2.ts';
 import { openChameleon } from './families/chameleon.ts';
 import { openTextEncoder } from './families/dual-encoder.ts';
+import { openAnswerer, openFusionMatcher } from './families/fusion.ts';
 import { openGenerator } from './families/vlm.ts';
 import { checkSizes, filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
 import type { Manifest, Model, Part } from './model.ts';
@@ -65,6 +66,7 @@ function facts(manifest: Manifest): Facts {
   const can: Facts['can'] = [];
   if (manifest.embed) can.push('search');
   if (manifest.generate) can.push(...(manifest.generate.tasks ?? (['caption', 'ask', 'chat'] as const)));
+  else if (manifest.answer) can.push('ask', 'chat');
   return { id, version: modelVersion(manifest), name, summary, license, bytes, memoryMb, can };
 }
 
@@ -76,7 +78,7 @@ type Member = Partial<Model> & { close(): Promise<void> };
 
 /** Opens what belongs to one part, one after the other; the manifest says which family each is. */
 async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member> {
-  const { embed, generate, match } = opening.manifest;
+  const { embed, generate, match, answer } = opening.manifest;
   if (part === 'vision') yield await openVision(opening);
   if (part === 'text') {
     switch (embed?.family) {
@@ -101,6 +103,13 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
     switch (match?.family) {
       case 'blip':
         yield await openMatcher(opening, match);
+        break;
+      case 'fusion':
+        yield await openFusionMatcher(opening, match);
+    }
+    switch (answer?.family) {
+      case 'fusion':
+        yield await openAnswerer(opening, answer);
     }
   }
 }

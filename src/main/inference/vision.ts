@@ -29,7 +29,8 @@ export interface Vision {
 }
 
 /** What each part of the model reads of a photo; a file that several of them name runs once. */
-export function visionReaders({ embed, generate, match }: Manifest): (VisionReader | PixelReader)[] {
+export function visionReaders(manifest: Manifest): (VisionReader | PixelReader)[] {
+  const { embed, generate, match, answer } = manifest;
   const readers: (VisionReader | PixelReader)[] = [];
   switch (embed?.family) {
     case 'dual-encoder':
@@ -50,7 +51,12 @@ export function visionReaders({ embed, generate, match }: Manifest): (VisionRead
   }
   switch (match?.family) {
     case 'blip':
+    case 'fusion':
       readers.push(statesReader(match));
+  }
+  switch (answer?.family) {
+    case 'fusion':
+      readers.push(statesReader(answer));
   }
   return readers;
 }

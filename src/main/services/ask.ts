@@ -6,6 +6,7 @@ import type {
   CaptionAnswer,
   ChatEvent,
   ChatMessage,
+  KnownAnswer,
   PhotoRef,
 } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
@@ -73,8 +74,9 @@ export class Ask {
   async ask({ photo, question, model: id }: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer> {
     const subject = await this.find(photo);
     const model = await this.#deps.model('ask', id);
-    const { text, confidence } = await this.#answer(model, subject, { question }, signal);
-    return { ...pathFields(subject.path), question, answer: text, model: model.version, confidence };
+    const { text, confidence, answers } = await this.#answer(model, subject, { question }, signal);
+    const told = { ...pathFields(subject.path), question, answer: text, model: model.version, confidence };
+    return { ...told, ...(answers && { answers }) };
   }
 
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
@@ -93,13 +95,14 @@ export class Ask {
     let failed = false;
     let whole = false;
     let droppedTurns = 0;
+    let answers: KnownAnswer[] | undefined;
     // What a new answer replaces is given up for words only.
     const worthKeeping = (): boolean => whole || answer.text !== '' || replaces === undefined;
     try {
       for await (const event of this.#stream(model, subject, { question, history: before }, signal)) {
         if (event.type === 'done') {
           Object.assign(answer, { text: event.result.text, sent: event.result.sent });
-          droppedTurns = event.result.droppedTurns;
+          ({ droppedTurns, answers } = event.result);
           whole = true;
         } else {
           answer.text += event.text;
@@ -114,7 +117,7 @@ export class Ask {
       if (!failed && worthKeeping())
         this.#keep(subject, [asked, Object.assign(answer, { createdAt: now() })], replaces);
     }
-    yield { type: 'done', message: answer, droppedTurns };
+    yield { type: 'done', message: answer, droppedTurns, ...(answers && { answers }) };
   }
 
   async #answer(model: Writer, subject: Subject, prompt: Prompt, signal?: AbortSignal): Promise<Generated> {

@@ -115,6 +115,7 @@ export const en: Messages = {
     yes: 'Clear',
     no: 'Keep',
     sent: 'What the model was given',
+    likeliest: 'The likeliest of the answers that this model knows',
     dropped: (n) =>
       n === 1
         ? 'The oldest turn did not fit and was left out.'

@@ -105,6 +105,7 @@ export const zh: Messages = {
     yes: '清除',
     no: '保留',
     sent: '模型收到的内容',
+    likeliest: '这个模型已知答案中最可能的几个',
     dropped: (n) => `最早的 ${n} 轮对话放不下，没有发给模型。`,
     stopped: '已停止。',
     asCaption: '用作说明',

@@ -87,6 +87,7 @@ export interface Messages {
     no: string;
     sent: string;
     dropped: (n: number) => string;
+    likeliest: string;
     stopped: string;
     asCaption: string;
     asked: string;

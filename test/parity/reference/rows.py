@@ -1,6 +1,6 @@
 """All rows: a name, which is also the folder's, and the function that makes it."""
 
-from reference import blip, blip2, chameleon, dual_encoder, vlm
+from reference import blip, blip2, chameleon, dual_encoder, fusion, vlm
 
 ROWS = {
     "blip-caption": blip.caption,
@@ -14,6 +14,8 @@ ROWS = {
     "git": vlm.git,
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,
+    "vilt-answer": fusion.answer,
+    "vilt-match": fusion.match,
     "vit-gpt2": vlm.vit_gpt2,
     "siglip": dual_encoder.siglip,
     "siglip2": dual_encoder.siglip2,
