@@ -25,6 +25,14 @@ const schema = z.object({
       photos: z.array(z.object({ greedy: numbers, beam: numbers, logits: matrix, text: z.string() })),
     }),
   ),
+  /** How likely texts are after the second prompt, for each photo and without any. */
+  scores: z.object({
+    prompt: z.object({ caption: z.string().exactOptional(), question: z.string().exactOptional() }),
+    texts: z.array(z.string()),
+    tokens: numbers,
+    photos: matrix,
+    prior: numbers,
+  }),
   /** Scores that the original gives after the second prompt when it is wrong in one thing. */
   wrong: z.array(z.object({ what: z.string(), logits: numbers })),
 });
@@ -92,6 +100,17 @@ describe.each(rows)('$name', ({ row }) => {
         batch?.map(({ tokens }) => tokens),
         photos.map(({ greedy }) => greedy),
       );
+    }
+  });
+
+  it('says how likely texts are, with and without the photo', async () => {
+    const { prompt, texts, tokens, photos, prior } = golden.scores;
+    for (const [at, prefix] of prefixes.entries()) {
+      const found = (await model.score?.(prefix, texts, { prompt, prior: true })) ?? [];
+      row.near('log p(text | image)', found.map((one) => one.logProbability), photos[at] ?? []);
+      row.near('log p(text)', found.map((one) => one.prior ?? NaN), prior);
+      row.same('tokens', found.map((one) => one.tokens), tokens);
+      row.missed('no photo', prior, photos[at] ?? []);
     }
   });
 

@@ -78,7 +78,9 @@ def compare(row: Row, model, processor, caption: str, wrong: dict) -> dict:
         prompts.append((prompt, shown, ids))
     row.save(model, processor)
     change = lambda inputs: {**inputs, "position_ids": inputs["position_ids"](prompts[1][2])} if "position_ids" in inputs else inputs  # noqa: E731
-    return {"photos": photos, "conversations": conversations(model, processor.tokenizer, pixels, prompts, image),
+    found = conversations(model, processor.tokenizer, pixels, prompts, image)
+    seam = "" if prompts[1][1][-1].isspace() else " "
+    return {"photos": photos, "conversations": found, "scores": scores(model, processor.tokenizer, pixels, prompts[1], seam, image),
             "wrong": [{"what": what, "logits": numbers(steps(model, ids(prompts[1][2]), [], pixels[0], **change(inputs))[0])} for what, (ids, inputs) in wrong.items()]}
 
 
@@ -95,6 +97,25 @@ def conversations(model, tokenizer, pixels, prompts: list[tuple[dict, str, list[
         found.append({"prompt": {**prompt, "history": [{"question": q, "answer": a} for q, a in prompt.get("history", [])]}, "text": text,
                       "ids": [i for i in ids if i != image], "imageAt": ids.index(image) if image is not None else 0, "photos": results})
     return found
+
+
+def scores(model, tokenizer, pixels, prompt: tuple[dict, str, list[int]], seam: str, image: int | None = None) -> dict:
+    """log p(text | image, prompt) by the model's own loss, and log p(text | prompt) from its scores without a picture."""
+    asked, _, ids = prompt
+    texts = [plain_ids(tokenizer, seam + text, special=False) for text in blip.CANDIDATES if text]
+
+    def loss(photo, own: list[int]) -> float:
+        whole = torch.tensor([[*ids, *own]])
+        labels = torch.tensor([[*[-100] * len(ids), *own]])
+        return -model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], labels=labels).loss.item() * len(own)
+
+    def prior(own: list[int]) -> float:
+        whole = torch.tensor([[*(i for i in ids if i != image), *own]])
+        logs = model(input_ids=whole, attention_mask=torch.ones_like(whole)).logits[0].log_softmax(-1)
+        return sum(logs[at, token].item() for at, token in enumerate(own, start=whole.shape[1] - len(own) - 1))
+
+    return {"prompt": asked, "texts": [text for text in blip.CANDIDATES if text], "tokens": [len(own) for own in texts],
+            "photos": numbers(torch.tensor([[loss(photo, own) for own in texts] for photo in pixels])), "prior": numbers(torch.tensor([prior(own) for own in texts]))}
 
 
 def steps(model, ids: list[int], new: list[int], photo, **changed) -> torch.Tensor:
@@ -177,7 +198,7 @@ def git(row: Row) -> dict:
     modeling_git.create_causal_mask = lambda *args, block_sequence_ids=None, **kwargs: masks(*args, **kwargs)
     wrong["a causal mask over the picture"] = numbers(steps(model, ids, [], pixels[0])[0])
     modeling_git.create_causal_mask = masks
-    return {"photos": photos, "conversations": found, "wrong": [{"what": what, "logits": logits} for what, logits in wrong.items()]}
+    return {"photos": photos, "conversations": found, "scores": scores(model, tokenizer, pixels, prompts[1], " "), "wrong": [{"what": what, "logits": logits} for what, logits in wrong.items()]}
 
 
 def vit_gpt2(row: Row) -> dict:
