@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from transformers import GenerationConfig, GenerationMixin, PretrainedConfig, PreTrainedModel
+from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from transformers.modeling_outputs import CausalLMOutput
 
 HERE = Path(__file__).resolve().parent
@@ -34,7 +35,19 @@ CASES = {
     "three beams, all rules": {"num_beams": 3, "repetition_penalty": 1.2, "no_repeat_ngram_size": 2, "min_new_tokens": 5},
     "five beams, at least nine": {"num_beams": 5, "min_new_tokens": 9},
     "three beams, cut": {"num_beams": 3, "max_new_tokens": 3},
+    "three beams, no early stop": {"num_beams": 3, "early_stopping": False},
+    "three beams, no early stop, long": {"num_beams": 3, "early_stopping": False, "length_penalty": 2.0},
+    "four beams, no early stop, short": {"num_beams": 4, "early_stopping": False, "length_penalty": -1.0},
+    "two beams, no early stop, two ends": {"num_beams": 2, "early_stopping": False, "eos_token_id": [2, 5]},
+    "two beams, no early stop, two ends, long": {"num_beams": 2, "early_stopping": False, "length_penalty": 2.0, "eos_token_id": [2, 5]},
+    "three beams, never": {"num_beams": 3, "early_stopping": "never"},
+    "two beams, never, long": {"num_beams": 2, "early_stopping": "never", "length_penalty": 1.5, "eos_token_id": [2, 5]},
+    "two beams, never, no length": {"num_beams": 2, "early_stopping": "never", "length_penalty": 0.0, "eos_token_id": [2, 5]},
 }
+
+
+# What random choice is made from: temperature, then top-k, then top-p.
+WARPED = [{"temperature": t, "top_k": k, "top_p": p} for t in (0.5, 1.0, 1.7) for k, p in ((0, 1.0), (5, 1.0), (0, 0.8), (9, 0.6), (1, 1.0), (0, 0.05))]
 
 
 class ToyConfig(PretrainedConfig):
@@ -83,6 +96,16 @@ def run(toy, prompt, settings):
     return next((tokens[: i + 1] for i, t in enumerate(tokens) if t in ends), tokens)
 
 
+def warp(scores, settings):
+    """The probabilities that `transformers` draws from."""
+    scores = TemperatureLogitsWarper(settings["temperature"])(None, scores[None])
+    if settings["top_k"] > 0:
+        scores = TopKLogitsWarper(settings["top_k"])(None, scores)
+    if settings["top_p"] < 1:
+        scores = TopPLogitsWarper(settings["top_p"])(None, scores)
+    return [round(p, 7) for p in scores.softmax(-1)[0].tolist()]
+
+
 def main(seed):
     torch.manual_seed(seed)
     rounded = lambda *shape: torch.tensor((torch.randn(*shape) * 1.6).numpy().round(3))
@@ -99,7 +122,8 @@ def main(seed):
             rows.append({"name": name, "settings": settings, "prompt": prompt, "tokens": tokens,
                          "logProbs": log_probs(by_token, by_position, prompt, tokens)})
     listed = lambda table: [[round(v, 3) for v in row] for row in table.tolist()]
-    golden = {"byToken": listed(by_token), "byPosition": listed(by_position), "eos": EOS, "maxNewTokens": 14, "cases": rows}
+    golden = {"byToken": listed(by_token), "byPosition": listed(by_position), "eos": EOS, "maxNewTokens": 14, "cases": rows,
+              "warped": [{"row": row, **settings, "probabilities": warp(by_token[row], settings)} for row in (1, 7) for settings in WARPED]}
     (HERE / "generate.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n", "utf-8")
     print(len(rows), "cases;", len({tuple(r["tokens"]) for r in rows}), "different texts;", sum(r["tokens"][-1] in (2, 5) for r in rows), "ended by a stop id")
 

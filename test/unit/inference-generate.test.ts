@@ -17,6 +17,7 @@ const goldenSchema = z.object({
       settings: z.object({
         num_beams: z.int().default(1),
         length_penalty: z.number().default(1),
+        early_stopping: z.union([z.boolean(), z.literal('never')]).default(true),
         repetition_penalty: z.number().default(1),
         no_repeat_ngram_size: z.int().default(0),
         min_new_tokens: z.int().default(0),
@@ -53,10 +54,10 @@ function decodingOf({ settings, prompt }: Case): Decoding {
 
 async function decode(one: Case, decoding: Decoding) {
   const decoder = toyDecoder([one.prompt], scoresOf);
-  const { num_beams: beams, length_penalty: lengthPenalty } = one.settings;
+  const { num_beams: beams, length_penalty: lengthPenalty, early_stopping: earlyStopping } = one.settings;
   const sequence =
     beams > 1
-      ? await beamSearch(decoder, { ...decoding, beams, lengthPenalty })
+      ? await beamSearch(decoder, { ...decoding, beams, lengthPenalty, earlyStopping })
       : (await decodeRows(decoder, decoding))[0];
   expect(decoder.leaked()).toBe(0);
   return sequence;
@@ -72,6 +73,25 @@ describe('decoding equals transformers', () => {
     expect(sequence?.ended).toBe(stopped ? 'stop-id' : 'length');
     expect(sequence?.logProbs.length).toBe(one.logProbs.length);
     one.logProbs.forEach((expected, at) => expect(sequence?.logProbs[at]).toBeCloseTo(expected, 4));
+  });
+
+  it.each([
+    ['false', false, true],
+    ['never', 'never', true],
+    ['never', 'never', false],
+  ] as const)('notices a search that is to stop early as %s', async (_, right, wrong) => {
+    const cases = golden.cases.filter(({ settings }) => settings.early_stopping === right);
+    const found = await Promise.all(
+      cases.map(async (one) => {
+        const other = { ...one, settings: { ...one.settings, early_stopping: wrong } };
+        const [expected, sequence] = [
+          await decode(one, decodingOf(one)),
+          await decode(other, decodingOf(one)),
+        ];
+        return sequence?.tokens.join() !== expected?.tokens.join();
+      }),
+    );
+    expect(found).toContain(true);
   });
 
   it('notices a rule that is missing', async () => {

@@ -1,6 +1,24 @@
 /** Random choice: repeatable by its seed, and distributed as temperature, top-k and top-p say. */
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { draw, likeliest, seededRandom, type Sampling } from '../../src/main/inference/sampling.ts';
+import { readGolden } from './inference-helpers.ts';
+
+const golden = await readGolden(
+  'generate.json',
+  z.object({
+    byToken: z.array(z.array(z.number())),
+    warped: z.array(
+      z.object({
+        row: z.int(),
+        temperature: z.number(),
+        top_k: z.int(),
+        top_p: z.number(),
+        probabilities: z.array(z.number()),
+      }),
+    ),
+  }),
+);
 
 const probabilities = [0.05, 0.4, 0.1, 0.25, 0.2];
 const scores = Float32Array.from(probabilities, Math.log);
@@ -34,6 +52,21 @@ describe('sampling', () => {
     expect(sequence(3)).toEqual(sequence(3));
     expect(sequence(3)).not.toEqual(sequence(4));
   });
+
+  it.each(golden.warped)(
+    'draws from what transformers does: row $row, temperature $temperature, k $top_k, p $top_p',
+    ({ row, temperature, top_k: topK, top_p: topP, probabilities: expected }) => {
+      const kept = likeliest(Float32Array.from(golden.byToken[row] ?? []), {
+        temperature,
+        topK,
+        topP,
+        seed: 1,
+      });
+      const total = kept.reduce((sum, { weight }) => sum + weight, 0);
+      const found = expected.map((_, id) => (kept.find((one) => one.id === id)?.weight ?? 0) / total);
+      found.forEach((share, id) => expect(share, `token ${id}`).toBeCloseTo(expected[id] ?? NaN, 5));
+    },
+  );
 
   it('draws by the probabilities', () => expectShares(free, probabilities));
 

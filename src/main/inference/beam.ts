@@ -1,4 +1,4 @@
-/** Beam search as `transformers` does it with `early_stopping=True`. */
+/** Beam search as `transformers` does it. */
 import { throwIfAborted } from '../../shared/errors.ts';
 import { pick, type Decoder, type Decoding, type Sequence } from './generate.ts';
 import { applyRules, logSoftmax } from './sampling.ts';
@@ -7,6 +7,11 @@ export interface BeamDecoding extends Decoding {
   beams: number;
   /** Finished texts compare by score / length ** lengthPenalty: above 0 favours longer ones. */
   lengthPenalty: number;
+  /**
+   * When as many texts have ended as there are beams: true stops (by default); false goes on while the best text
+   * being written would come before the last of them if it ended now, 'never' if it grew to the full length.
+   */
+  earlyStopping?: boolean | 'never';
 }
 
 /** A text being written: the sum of its tokens' log probabilities after the rules, and where it came from. */
@@ -30,7 +35,7 @@ export async function beamSearch<Cache>(decoder: Decoder<Cache>, decoding: BeamD
       const candidates = expand(running, logits, decoding);
       finished = collect(finished, candidates, decoding);
       running = candidates.filter((beam) => !beam.ended).slice(0, decoding.beams);
-      if (running.length === 0 || finished.length >= decoding.beams) break;
+      if (isOver(running, finished, decoding)) break;
       const parents = running.map((beam) => beam.parent);
       cache = await pick(decoder, cache, parents, logits.length);
       const ids = running.map((beam) => beam.tokens.at(-1) ?? 0);
@@ -74,6 +79,22 @@ function insert<T extends { score: number }>(best: T[], candidate: T, limit: num
   if (best.length > limit) best.pop();
 }
 
+/** Whether nothing that is being written can still matter. */
+function isOver(running: readonly Beam[], finished: readonly Beam[], decoding: BeamDecoding): boolean {
+  const { beams, earlyStopping = true, lengthPenalty, maxNewTokens } = decoding;
+  const [best] = running;
+  const last = finished[beams - 1];
+  if (!best || !last) return !best;
+  if (earlyStopping === true) return true;
+  const length = earlyStopping === 'never' && lengthPenalty > 0 ? maxNewTokens : best.tokens.length;
+  return best.score / length ** lengthPenalty <= valueOf(last, decoding);
+}
+
+/** What ended texts compare by. */
+function valueOf({ score, tokens }: Beam, { lengthPenalty }: BeamDecoding): number {
+  return score / tokens.length ** lengthPenalty;
+}
+
 function endOf(tokens: number[], decoding: BeamDecoding): Sequence['ended'] | undefined {
   if (decoding.stopIds.includes(tokens.at(-1) ?? -1)) return 'stop-id';
   if (decoding.watch?.(0, tokens)) return 'watch';
@@ -83,9 +104,10 @@ function endOf(tokens: number[], decoding: BeamDecoding): Sequence['ended'] | un
 /** Adds those of the likeliest candidates that have ended; only as many as there are beams count. */
 function collect(finished: readonly Beam[], candidates: readonly Beam[], decoding: BeamDecoding): Beam[] {
   const ended = candidates.slice(0, decoding.beams).filter((beam) => beam.ended);
-  const value = (beam: Beam): number => beam.score / beam.tokens.length ** decoding.lengthPenalty;
   // The sort is stable: of equals, the one that was found first stays ahead.
-  return [...finished, ...ended].sort((a, b) => value(b) - value(a)).slice(0, decoding.beams);
+  return [...finished, ...ended]
+    .sort((a, b) => valueOf(b, decoding) - valueOf(a, decoding))
+    .slice(0, decoding.beams);
 }
 
 function toSequence(beam: Beam | undefined, { stopIds }: BeamDecoding): Sequence {
