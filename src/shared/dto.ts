@@ -184,7 +184,7 @@ export interface Classification {
     bias: number;
     from: 'model' | 'relevance';
   } | null;
-  /** What stood in the photo's place for `logPrior`: the prompt alone, or a grey photo before it. */
+  /** What stood in the photo's place for `logPrior`: the model's own way without one, or else a grey photo. */
   generative: { model: string; prior: 'no photo' | 'grey photo' } | null;
 }
 

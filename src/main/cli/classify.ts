@@ -67,7 +67,7 @@ function explanation({ zeroShot, generative }: Classification): string {
     const { prior, model } = generative;
     told.push(`generative: softmax of log p(label | photo); ${model}`);
     told.push(
-      `without prior: the same less log p(label) after ${prior === 'no photo' ? 'the prompt alone' : 'a grey photo'}`,
+      `without prior: the same less log p(label) ${prior === 'no photo' ? 'without a photo' : 'for a grey photo'}`,
     );
   }
   return told.join('\n');

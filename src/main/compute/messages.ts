@@ -70,8 +70,8 @@ export interface SearchLane {
   search(args: { query: string; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
   /** Photos by how much they look like one, which is left out itself. */
   similar(args: { to: Likeness; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
-  /** How well texts fit a photo's vector (float16 bytes), each by its cosine. Throws AppError('model'). */
-  compare(args: { vector: Uint8Array; texts: string[] }, signal?: AbortSignal): Promise<Compared>;
+  /** How well texts fit a photo's vector (float16 bytes); null where nothing says how likely a cosine makes them. */
+  compare(args: { vector: Uint8Array; texts: string[] }, signal?: AbortSignal): Promise<Compared | null>;
   /** Takes in embeddings written since; `rebuild` when photos went or came back. */
   refresh(args: { rebuild: boolean }): Promise<{ searchable: number }>;
 }
@@ -106,7 +106,7 @@ export interface GenerateLane {
   score(args: { look: Look; texts: string[] }, signal?: AbortSignal): Promise<Judged | null>;
 }
 
-/** Likelihoods of texts, and what stood in the photo's place for their priors. */
+/** Likelihoods of texts, and what stood in the photo's place for their priors where the model has no own. */
 export interface Judged {
   texts: Required<Scored>[];
   prior: 'no photo' | 'grey photo';

@@ -154,6 +154,7 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
       const embed = model?.manifest.embed;
       if (!model?.embedText || !embed)
         throw new AppError('model', 'There is no model that can compare photos.');
+      if (!embed.zeroShot && !embed.relevance) return null;
       // Not before it is needed: it brings ONNX Runtime along.
       const { calibration, zeroShot } = await import('../inference/families/dual-encoder.ts');
       const found = zeroShot(embed, fromHalf(vector), await model.embedText(texts));

@@ -50,8 +50,8 @@ async function compare(
   { path, read, search }: ClassifyDeps,
   texts: string[],
   signal?: AbortSignal,
-): Promise<Compared | undefined> {
-  if (!search) return undefined;
+): Promise<Compared | null> {
+  if (!search) return null;
   const vector = await read(path, (lane, file) => lane.embed({ file }));
   return await (await search.lane.get()).compare({ vector, texts }, signal);
 }
@@ -70,7 +70,7 @@ async function judge(
 function fits(
   labels: string[],
   texts: string[],
-  compared: Compared | undefined,
+  compared: Compared | null,
   judged: Judged | null,
 ): LabelFit[] {
   const likelihoods = judged?.texts ?? [];
