@@ -37,6 +37,8 @@ interface Target {
   fail(args: object): Promise<void>;
   hang(args: object, signal?: AbortSignal): Promise<void>;
   count(args: { to: number }, signal?: AbortSignal): AsyncIterable<number>;
+  /** Like a model that reads a long prompt: it neither answers nor hears that it is to stop. */
+  deaf(args: object, signal?: AbortSignal): AsyncIterable<number>;
 }
 
 function pair(): { api: Target; both: Both; stopped: () => string[] } {
@@ -51,6 +53,10 @@ function pair(): { api: Target; both: Both; stopped: () => string[] } {
           reject(new AppError('aborted', 'Cancelled.'));
         });
       }),
+    async *deaf() {
+      yield 1;
+      await new Promise(() => undefined);
+    },
     async *count({ to }, signal) {
       try {
         for (let i = 1; i <= to && !signal?.aborted; i++) {
@@ -65,7 +71,7 @@ function pair(): { api: Target; both: Both; stopped: () => string[] } {
   };
   const both = wire();
   serve(target, both.server);
-  return { api: connect<Target>(both.client, ['count']), both, stopped: () => stopped };
+  return { api: connect<Target>(both.client, ['count', 'deaf']), both, stopped: () => stopped };
 }
 
 async function collect(stream: AsyncIterable<number>): Promise<number[]> {
@@ -102,6 +108,21 @@ describe('rpc', () => {
     await expect(call).rejects.toMatchObject({ code: 'aborted' });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(stopped()).toEqual(['hang']);
+  });
+
+  it('frees the reader of a cancelled stream at once, also where the other side does not hear it', async () => {
+    const { api } = pair();
+    const controller = new AbortController();
+    const read: number[] = [];
+    const reading = (async () => {
+      for await (const value of api.deaf({}, controller.signal)) {
+        read.push(value);
+        setTimeout(() => controller.abort());
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'aborted' });
+    expect(read).toEqual([1]);
+    expect(await api.double({ n: 2 })).toBe(4);
   });
 
   it('refuses a call or stream that is cancelled before it begins', async () => {
