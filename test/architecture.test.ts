@@ -34,7 +34,8 @@ const keepers: Record<string, RegExp> = {
   electron: /^(?:main\/index\.ts|main\/electron\/|preload\/)/,
   'better-sqlite3': /^main\/store\//,
   'onnxruntime-node': /^main\/inference\/session\.ts$/,
-  sharp: /^main\/compute\//,
+  // The endpoint family sends a photo as a file, which no other model reads.
+  sharp: /^main\/(?:compute\/|inference\/families\/endpoint\.ts$)/,
 };
 
 function partOf(file: string): [string, string[]] {

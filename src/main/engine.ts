@@ -19,7 +19,14 @@ import { exportCaptions, requireFolder, type ExportProgress } from './services/e
 import { runIndex } from './index-job.ts';
 import { Jobs } from './services/jobs.ts';
 import { addFolder, addFolders } from './services/library.ts';
-import { copyModel, deleteModel, licenceText, planCopy, tidyModels } from './services/model-folders.ts';
+import {
+  connectFolder,
+  copyModel,
+  deleteModel,
+  licenceText,
+  planCopy,
+  tidyModels,
+} from './services/model-folders.ts';
 import { Models } from './services/models.ts';
 import { listFolder } from './services/home-folders.ts';
 import { Pictures } from './services/pictures.ts';
@@ -187,6 +194,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await models.look(false);
       onChange();
       return models.info(models.find(copy.manifest.id));
+    },
+    async connectModel({ address, model, remote = false }) {
+      writes();
+      const manifest = await connectFolder({ address, model, remote }, addedDir);
+      await models.look(false);
+      onChange();
+      return models.info(models.find(manifest.id));
     },
     async removeModel({ id }) {
       const db = writes();

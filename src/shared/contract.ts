@@ -39,7 +39,7 @@ const text = z.string().max(20_000);
 const ids = z.array(id).min(1).max(100_000);
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 const word = z.string().trim().min(1).max(200);
-/** A model by id, as `models` tells it. */
+/** A model by id, as `models` tells it; `captioner+language` answers from the first one's caption alone. */
 const model = z.string().min(1).max(200);
 
 /** A photo of the library by id, or any file by its absolute path. */
@@ -161,6 +161,12 @@ export const schemas = {
     verify: z.boolean().optional(),
   }),
   addModel: z.object({ folder: z.string().min(1) }),
+  connectModel: z.object({
+    address: z.string().min(1).max(2000),
+    model: word,
+    /** Agrees that photos leave this machine, where the address is another's. */
+    remote: z.boolean().optional(),
+  }),
   removeModel: z.object({ id: model }),
   useModel: z.object({ role: z.enum(roles), id: model }),
   licence: z.object({ id: model }),
@@ -232,6 +238,11 @@ export interface Api {
   /** Copies the model in a folder into the library, as a job; what is not as its `model.json` says is refused. */
   addModel(args: Args<'addModel'>, signal?: AbortSignal): Promise<ModelInfo>;
   /** Deletes the library's copy of a model that was added and does nothing now. */
+  /**
+   * Adds a model behind an OpenAI-compatible server. Nothing is sent yet. Throws AppError('bad-request') for an
+   * address that is no http(s) address, or another machine's without `remote`.
+   */
+  connectModel(args: Args<'connectModel'>): Promise<ModelInfo>;
   removeModel(args: Args<'removeModel'>): Promise<void>;
   /**
    * Chooses a model. One for search takes over when it has looked at every photo that the one before it knows:

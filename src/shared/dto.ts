@@ -242,7 +242,10 @@ export interface ModelInfo {
   license: string;
   bytes: number;
   memoryMb: number;
-  can: ('search' | 'caption' | 'ask' | 'chat')[];
+  /** `language`: can answer from words alone, after another model's caption. */
+  can: ('search' | 'caption' | 'ask' | 'chat' | 'language')[];
+  /** The address that a photo is sent to when this model is asked about it; null for one that runs here. */
+  sends: string | null;
   /** `missing`: it was chosen for something, and its folder is gone. */
   state: 'ready' | 'damaged' | 'missing';
   reason: string | null;

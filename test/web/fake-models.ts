@@ -13,6 +13,7 @@ const starter: ModelInfo = {
   bytes: 38_400_000,
   memoryMb: 180,
   can: ['search', 'caption', 'ask', 'chat'],
+  sends: null,
   state: 'ready',
   reason: null,
   origin: 'shipped',
@@ -64,7 +65,7 @@ const talker: ModelInfo = {
 export interface FakeModels {
   models: ModelInfo[];
   now: () => Pick<LibraryStatus, 'models' | 'replaced'>;
-  calls: Pick<Engine, 'models' | 'addModel' | 'removeModel' | 'useModel' | 'licence'>;
+  calls: Pick<Engine, 'models' | 'addModel' | 'connectModel' | 'removeModel' | 'useModel' | 'licence'>;
 }
 
 export interface FakeModelsOptions {
@@ -117,6 +118,26 @@ export function fakeModels({ troubles, two, note, emit }: FakeModelsOptions): Fa
         models.push(model);
         emit({ type: 'job', job: { ...job, state: 'done', phase: 'finished' } });
         return structuredClone(model);
+      },
+      connectModel(args) {
+        note('connectModel', args);
+        if (!args.remote && !args.address.includes('127.0.0.1'))
+          throw new AppError(
+            'bad-request',
+            'nas.lan is not this computer: photos that you ask about would be sent there. Agree to that first.',
+          );
+        const model: ModelInfo = {
+          ...talker,
+          id: 'server-llava',
+          name: `${args.model} at ${new URL(args.address).host}`,
+          bytes: 0,
+          memoryMb: 0,
+          can: ['caption', 'ask', 'chat', 'language'],
+          sends: args.address,
+        };
+        models.push(model);
+        emit({ type: 'models' });
+        return Promise.resolve(structuredClone(model));
       },
       removeModel(args) {
         note('removeModel', args);

@@ -31,6 +31,21 @@ export async function addModel(folder: string, options: Common): Promise<number>
   return 0;
 }
 
+/** Adds a model behind a server; nothing is sent to it before it is asked. */
+export async function connectModel(
+  address: string,
+  model: string,
+  options: Common & { remote?: boolean },
+): Promise<number> {
+  const added = await withEngine(options, 'write', 'iris models connect', (engine) =>
+    engine.connectModel({ address, model, ...(options.remote && { remote: true }) }),
+  );
+  if (options.json) printJson(added);
+  else print(lineOf(added));
+  say(`Photos that you ask it about are sent to ${String(added.sends)}: "iris ask --model ${added.id} ...".`);
+  return 0;
+}
+
 export async function removeModel(id: string, options: Common): Promise<number> {
   await withEngine(options, 'write', 'iris models remove', (engine) => engine.removeModel({ id }));
   if (options.json) printJson({ removed: id });
@@ -69,10 +84,11 @@ function tell(options: Common, list: readonly ModelInfo[]): Promise<number> {
   return Promise.resolve(list.every((model) => model.state === 'ready') ? 0 : 1);
 }
 
-function lineOf({ id, name, bytes, memoryMb, can, roles, license, origin, state }: ModelInfo): string {
+function lineOf({ id, name, bytes, memoryMb, can, roles, license, origin, state, sends }: ModelInfo): string {
   const size = `${Math.round(bytes / 1e6)} MB on disk, ${memoryMb} MB of memory`;
   const does = roles.length > 0 ? `does ${roles.join(', ')}` : 'does nothing now';
-  return `${id}  ${name}, ${size}; can ${can.join(', ') || 'nothing'}; ${does}; ${license}; ${origin}; ${state}`;
+  const sent = sends === null ? '' : `; photos are sent to ${sends}`;
+  return `${id}  ${name}, ${size}; can ${can.join(', ') || 'nothing'}; ${does}; ${license}; ${origin}; ${state}${sent}`;
 }
 
 function unknown(id: string, all: readonly ModelInfo[]): AppError {

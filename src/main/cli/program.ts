@@ -7,7 +7,7 @@ import { classify } from './classify.ts';
 import { chat } from './chat.ts';
 import * as commands from './commands.ts';
 import { exportAll, fieldList, type ExportOptions } from './export.ts';
-import { addModel, listModels, removeModel, useModel, verifyModels } from './models.ts';
+import { addModel, connectModel, listModels, removeModel, useModel, verifyModels } from './models.ts';
 import { say } from './output.ts';
 import { startApp } from './start.ts';
 import type { EngineOptions } from '../engine.ts';
@@ -118,6 +118,13 @@ function modelCommands(iris: Command, run: Run): void {
     .argument('<folder>', 'a folder with a model.json')
     .description('check a model and copy it into the library')
     .action(run(addModel));
+  models
+    .command('connect')
+    .argument('<address>', 'where an OpenAI-compatible server listens, such as http://127.0.0.1:11434/v1')
+    .argument('<model>', "the server's name of a model")
+    .option('--remote', 'agree that photos leave this computer, where the address is another one')
+    .description('ask a model behind a server that you run; nothing is sent before you ask')
+    .action(run(connectModel));
   models
     .command('remove')
     .argument('<id>', 'a model that was added')

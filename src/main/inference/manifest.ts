@@ -50,7 +50,8 @@ function filesOf({ embed, generate, match, answer }: Manifest, part: Part): stri
 
 /** Any family's facts. */
 interface Facts {
-  vision?: string;
+  family: string;
+  vision?: string | undefined;
 }
 
 function languageFiles(facts: Facts): string[] {

@@ -9,6 +9,7 @@ import { blipMatchSchema, blipSchema } from './families/blip.ts';
 import { blip2Schema } from './families/blip2.ts';
 import { chameleonSchema } from './families/chameleon.ts';
 import { dualEncoderSchema } from './families/dual-encoder.ts';
+import { endpointSchema } from './families/endpoint.ts';
 import { fusionAnswerSchema, fusionMatchSchema } from './families/fusion.ts';
 import { vlmSchema } from './families/vlm.ts';
 import type { Sampling } from './sampling.ts';
@@ -38,7 +39,13 @@ export const preprocessSchema = z.strictObject({
 const embedSchema = z.discriminatedUnion('family', [dualEncoderSchema]);
 
 /** Families that write about a photo. */
-const generateSchema = z.discriminatedUnion('family', [blip2Schema, blipSchema, chameleonSchema, vlmSchema]);
+const generateSchema = z.discriminatedUnion('family', [
+  blip2Schema,
+  blipSchema,
+  chameleonSchema,
+  vlmSchema,
+  endpointSchema,
+]);
 
 /** Families that tell how well a text matches a photo. */
 const matchSchema = z.discriminatedUnion('family', [blipMatchSchema, fusionMatchSchema]);

@@ -27,8 +27,8 @@ export const languageFacts = {
     .optional(),
   eos: z.array(z.int()).min(1),
   pad: z.int(),
-  /** What the model was trained for; all three by default. */
-  tasks: z.array(z.enum(['caption', 'ask', 'chat'])).optional(),
+  /** What the model was trained for; the first three by default. `language`: to answer from words alone. */
+  tasks: z.array(z.enum(['caption', 'ask', 'chat', 'language'])).optional(),
   captionPrompt: z.string(),
   captionTemplate: z.string(),
   questionTemplate: z.string(),

@@ -7,6 +7,7 @@ import { openBlip, openMatcher } from './families/blip.ts';
 import { openBlip2 } from './families/blip2.ts';
 import { openChameleon } from './families/chameleon.ts';
 import { openTextEncoder } from './families/dual-encoder.ts';
+import { openEndpoint } from './families/endpoint.ts';
 import { openAnswerer, openFusionMatcher } from './families/fusion.ts';
 import { openGenerator } from './families/vlm.ts';
 import { checkSizes, filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
@@ -55,9 +56,9 @@ async function describeModel(dir: string, thoroughly: boolean): Promise<Listed |
   }
 }
 
-type Facts = Pick<
+export type Facts = Pick<
   ModelInfo,
-  'id' | 'version' | 'name' | 'summary' | 'license' | 'bytes' | 'memoryMb' | 'can'
+  'id' | 'version' | 'name' | 'summary' | 'license' | 'bytes' | 'memoryMb' | 'can' | 'sends'
 >;
 
 function facts(manifest: Manifest): Facts {
@@ -65,13 +66,22 @@ function facts(manifest: Manifest): Facts {
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   const can: Facts['can'] = [];
   if (manifest.embed) can.push('search');
-  if (manifest.generate) can.push(...(manifest.generate.tasks ?? (['caption', 'ask', 'chat'] as const)));
+  if (manifest.generate) can.push(...abilities(manifest.generate));
   else if (manifest.answer) can.push('ask', 'chat');
-  return { id, version: modelVersion(manifest), name, summary, license, bytes, memoryMb, can };
+  const sends = manifest.generate?.family === 'endpoint' ? manifest.generate.address : null;
+  return { id, version: modelVersion(manifest), name, summary, license, bytes, memoryMb, can, sends };
 }
 
-function unknownFacts(name: string): Facts {
-  return { id: name, version: '', name, summary: '', license: '', bytes: 0, memoryMb: 0, can: [] };
+/** A server may serve a model that sees or one that reads only; which of them, it does not say. */
+function abilities(generate: NonNullable<Manifest['generate']>): Facts['can'] {
+  if (generate.family === 'endpoint') return ['caption', 'ask', 'chat', 'language'];
+  return generate.tasks ?? ['caption', 'ask', 'chat'];
+}
+
+/** A model of which no more than its name is known. */
+export function unknownFacts(name: string): Facts {
+  const nothing = { version: '', summary: '', license: '', bytes: 0, memoryMb: 0, can: [], sends: null };
+  return { id: name, name, ...nothing };
 }
 
 type Member = Partial<Model> & { close(): Promise<void> };
@@ -99,6 +109,9 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
         break;
       case 'blip2':
         yield await openBlip2(opening, generate);
+        break;
+      case 'endpoint':
+        yield openEndpoint(opening.manifest, generate);
     }
     switch (match?.family) {
       case 'blip':

@@ -3,7 +3,7 @@ import { statesReader } from './families/blip.ts';
 import { photoReader } from './families/blip2.ts';
 import { codesReader } from './families/chameleon.ts';
 import { imageReader } from './families/dual-encoder.ts';
-import { prefixReader } from './families/vlm.ts';
+import { prefixReaders } from './families/vlm.ts';
 import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
 import { openPart, type Opening } from './parts.ts';
 import { toTensor } from './preprocess.ts';
@@ -44,10 +44,13 @@ export function visionReaders(manifest: Manifest): (VisionReader | PixelReader)[
       readers.push(codesReader(generate));
       break;
     case 'vlm':
-      readers.push(prefixReader(generate));
+      readers.push(...prefixReaders(generate));
       break;
     case 'blip2':
       readers.push(photoReader(generate));
+      break;
+    case 'endpoint':
+      readers.push({ file: null });
   }
   switch (match?.family) {
     case 'blip':

@@ -43,7 +43,8 @@ export function writerOf<Cache>(language: Language<Cache>): Writer {
   };
 }
 
-function withoutText(options: GenerateOptions): GenerateOptions {
+/** The same without a listener: of several texts at once, none is streamed. */
+export function withoutText(options: GenerateOptions): GenerateOptions {
   const quiet = { ...options };
   delete quiet.onText;
   return quiet;

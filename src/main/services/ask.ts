@@ -35,6 +35,8 @@ export interface Writer {
   memoryMb: number;
   version: string;
   manifest: { preprocess: Preprocess };
+  /** Where this one answers from that one's caption alone, and sees nothing. */
+  captioner?: Writer;
 }
 
 /** What is asked: a new question, the last one again, or a text in place of the question `edit` (0 is the first). */
@@ -132,8 +134,11 @@ export class Ask {
     prompt: Prompt,
     signal?: AbortSignal,
   ): AsyncGenerator<GenerateEvent> {
-    const look = await this.#look(model, subject);
-    yield* (await this.#deps.generate(model).get()).generate({ look, prompt }, signal);
+    const { captioner } = model;
+    const given = captioner
+      ? afterCaption((await this.#answer(captioner, subject, {}, signal)).text, prompt)
+      : { look: await this.#look(model, subject), prompt };
+    yield* (await this.#deps.generate(model).get()).generate(given, signal);
   }
 
   async #look({ manifest: { preprocess } }: Writer, { path }: Subject): Promise<Look> {
@@ -187,6 +192,17 @@ export class Ask {
     const left = replaces === undefined ? kept : kept.slice(0, replaces * 2); // question and answer each
     this.#passing.set(key, [...left, ...added]);
   }
+}
+
+/**
+ * The naive pipeline: a caption, then a language model that is told of the photo and never sees it. What the
+ * caption leaves out it cannot know, which is what this is here to show.
+ */
+function afterCaption(caption: string, { question, history }: Prompt): { look: Look; prompt: Prompt } {
+  const asked = question ?? 'Describe the photo in one sentence.';
+  // With the newest question, since the oldest turns are left out where the context is short.
+  const told = `A photo is described as: "${caption}".\n${asked}`;
+  return { look: { prefix: new Uint8Array() }, prompt: { question: told, ...(history && { history }) } };
 }
 
 interface Place {

@@ -4,7 +4,7 @@ import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat, stat
 import path from 'node:path';
 import { AppError, reasonOf, throwIfAborted } from '../../shared/errors.ts';
 import { checkSizes, readManifest, type Manifest } from '../inference/registry.ts';
-import { syncFolder } from '../lib/atomic-write.ts';
+import { syncFolder, writeWhole } from '../lib/atomic-write.ts';
 
 const chunkBytes = 1 << 20;
 const licenceBytes = 200_000;
@@ -26,6 +26,8 @@ export interface CopyProgress {
 export async function planCopy(folder: string, into: string, taken: ReadonlySet<string>): Promise<Copy> {
   const source = await modelFolder(folder);
   const manifest = await readManifest(source);
+  if (manifest.generate?.family === 'endpoint')
+    throw new AppError('bad-request', `${folder} names a server. Connect it by its address instead.`);
   if (taken.has(manifest.id))
     throw new AppError('exists', `The model "${manifest.id}" is here already. Remove it first.`);
   await checkSizes(source, manifest);
@@ -51,6 +53,78 @@ export async function copyModel(copy: Copy, progress: CopyProgress, signal: Abor
     await rm(part, { recursive: true, force: true });
     throw explain(error, manifest.id);
   }
+}
+
+/**
+ * A model's folder for a server: its address and name, and nothing to load. Asking one that is not on this machine
+ * takes the person's word that photos may go there.
+ */
+export async function connectFolder(
+  { address, model, remote }: { address: string; model: string; remote: boolean },
+  into: string,
+): Promise<Manifest> {
+  const url = serverAddress(address, remote);
+  const manifest = endpointManifest(url, model);
+  const dir = path.join(into, manifest.id);
+  await mkdir(dir, { recursive: true });
+  await writeWhole(path.join(dir, 'LICENSE.md'), endpointLicence, true);
+  await writeWhole(path.join(dir, 'model.json'), JSON.stringify(manifest, null, 2), true);
+  return await readManifest(dir);
+}
+
+const endpointLicence =
+  'What the server at this address serves has a licence of its own. Ask whoever made it.\n';
+
+function serverAddress(address: string, remote: boolean): URL {
+  const url = URL.parse(address);
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '')
+    throw new AppError(
+      'bad-request',
+      `"${address}" is no server's address. Expected one such as http://127.0.0.1:11434/v1.`,
+    );
+  if (!remote && !isLoopback(url.hostname))
+    throw new AppError(
+      'bad-request',
+      `${url.host} is not this computer: photos that you ask about would be sent there. Agree to that first.`,
+    );
+  return url;
+}
+
+/** Only names and numbers that never leave the machine, whatever a name server says. */
+export function isLoopback(hostname: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+}
+
+function endpointManifest(url: URL, model: string): Manifest {
+  const slug = `${url.host}${url.pathname}-${model}`.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  const digest = createHash('sha256').update(`${url.href} ${model}`).digest('hex').slice(0, 6);
+  const licence = Buffer.from(endpointLicence);
+  const sha256 = createHash('sha256').update(licence).digest('hex');
+  return {
+    format: 1,
+    id: `server-${slug.replace(/^-|-$/g, '').slice(0, 60)}-${digest}`,
+    version: '1',
+    name: `${model} at ${url.host}`,
+    summary: `Asked over the connection to ${url.host}; photos that it is asked about are sent there.`,
+    license: 'its own',
+    licenseFile: 'LICENSE.md',
+    source: url.href,
+    memoryMb: 0,
+    files: [{ path: 'LICENSE.md', sha256, bytes: licence.length }],
+    preprocess: {
+      ...{ version: 1, width: 1024, height: 1024, fit: 'contain', resample: 'lanczos' },
+      ...{ mean: [128, 128, 128], std: [1, 1, 1] },
+    },
+    generate: {
+      family: 'endpoint',
+      address: url.href,
+      model,
+      captionPrompt: 'Describe this photo in one sentence.',
+      maxNewTokens: 400,
+      firstWordMs: 120_000,
+      nextWordMs: 30_000,
+    },
+  };
 }
 
 /** Deletes a model's folder: out of the list at once, then file by file. */

@@ -1,7 +1,7 @@
 /** Which models there are, which of them does what, and who stands in for one that is missing or damaged. */
 import { roles, type LibraryStatus, type ModelInfo, type Role } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { listModels, verifyFiles, type Listed, type Manifest } from '../inference/registry.ts';
+import { listModels, unknownFacts, verifyFiles, type Listed, type Manifest } from '../inference/registry.ts';
 import { log } from '../lib/log.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
 import { modelChoices, saveModelChoices, type ModelChoices } from '../store/decisions.ts';
@@ -76,10 +76,10 @@ export class Models {
   }
 
   info(model: Installed): ModelInfo {
-    const { id, version, name, summary, license, bytes, memoryMb, can, origin, dir } = model;
+    const { id, version, name, summary, license, bytes, memoryMb, can, sends, origin, dir } = model;
     const reason = this.#faultOf(model);
     return {
-      ...{ id, version, name, summary, license, bytes, memoryMb, can, origin },
+      ...{ id, version, name, summary, license, bytes, memoryMb, can, sends, origin },
       state: reason === null ? 'ready' : 'damaged',
       reason,
       roles: roles.filter((role) => this.serving(role).model?.dir === dir),
@@ -93,7 +93,9 @@ export class Models {
     const chosen = choices[role];
     const fault = chosen === undefined ? null : this.#cannot(chosen, role);
     const first = role === 'search' ? choices.searching : undefined;
-    const inOrder = [first, chosen, ...this.#found.map(({ id }) => id)];
+    // A server gets photos because a person chose it, never in place of another.
+    const here = this.#found.filter(({ sends }) => sends === null);
+    const inOrder = [first, chosen, ...here.map(({ id }) => id)];
     const model = inOrder.map((id) => this.#able(id, role)).find((able) => able !== null) ?? null;
     return { model, replaced: chosen !== undefined && fault ? { id: chosen, reason: fault } : null };
   }
@@ -113,13 +115,19 @@ export class Models {
   }
 
   /** A model that can write about a photo: the one with this id, or that of the role. Throws AppError('model'). */
-  async toWrite(ability: 'caption' | 'ask' | 'chat', id?: string): Promise<Usable> {
+  async toWrite(ability: 'caption' | 'ask' | 'chat', id?: string): Promise<Usable & { captioner?: Usable }> {
     if (id === undefined) {
       const model = await this.use(ability === 'caption' ? 'caption' : 'chat');
       if (model) return model;
       throw new AppError('model', this.notice ?? 'No model here can write about photos. Add one that can.');
     }
-    return await this.#named(id, ability);
+    const [captioner, language] = id.split('+');
+    if (captioner === undefined || language === undefined) return await this.#named(id, ability);
+    const [seeing, reading] = [
+      await this.#named(captioner, 'caption'),
+      await this.#named(language, 'language'),
+    ];
+    return { ...reading, version: `${seeing.version}+${reading.version}`, captioner: seeing };
   }
 
   /** Throws AppError('model') where there is none by this id. */
@@ -285,22 +293,10 @@ const words: Record<Ability, string> = {
   caption: 'write captions',
   ask: 'answer questions',
   chat: 'talk about photos',
+  language: 'answer from words alone',
 };
 
 function missing(id: string): ModelInfo {
-  return {
-    id,
-    version: '',
-    name: id,
-    summary: '',
-    license: '',
-    bytes: 0,
-    memoryMb: 0,
-    can: [],
-    state: 'missing',
-    reason: `Its folder is gone. Add the model "${id}" again, or choose another.`,
-    origin: 'added',
-    roles: [],
-    waiting: null,
-  };
+  const reason = `Its folder is gone. Add the model "${id}" again, or choose another.`;
+  return { ...unknownFacts(id), state: 'missing', reason, origin: 'added', roles: [], waiting: null };
 }

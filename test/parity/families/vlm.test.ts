@@ -117,7 +117,7 @@ describe.each(rows)('$name', ({ row }) => {
   it.each(talks)('leaves out whole turns when the context is full, and says what it sent', async (talk) => {
     const { ids, prompt } = talk;
     const generate = model.manifest.generate;
-    if (!generate) throw new Error('The row writes.');
+    if (generate?.family !== 'vlm') throw new Error('The row writes.');
     const context = ids.length + generate.imageTokens + generate.maxNewTokens - 1;
     const short = await row.edited((manifest) => Object.assign(manifest['generate'] as object, { context }));
     const cut = await short.generate?.(prefixes[0] ?? new Float32Array(), prompt, { beams: 1 });

@@ -20,11 +20,11 @@ import { writerOf, type Language, type Writer } from '../writer.ts';
 export const vlmSchema = z.strictObject({
   ...languageFacts,
   family: z.literal('vlm'),
-  vision: onnxFile,
+  /** Left out by a language model that sees nothing; its `imageTokens` are 0. */
+  vision: onnxFile.optional(),
   embedTokens: onnxFile,
   decoder: onnxFile,
   outputs: z.strictObject({ imageTokens: z.string() }),
-  imageTokens: z.int().positive(),
   /** For a chat model; the picture comes in the place of `imageToken`, else before the prompt. */
   chatTemplate: templateFile.optional(),
   imageToken: z.string().min(1).optional(),
@@ -36,17 +36,15 @@ export const vlmSchema = z.strictObject({
 
 export type VlmManifest = z.infer<typeof vlmSchema>;
 
-/** The image side: `imageTokens * width` numbers to be put before the prompt. */
-export function prefixReader(facts: VlmManifest): VisionReader {
+/** The image side, if there is one: `imageTokens * width` numbers to be put before the prompt. */
+export function prefixReaders(facts: VlmManifest): VisionReader[] {
+  if (facts.vision === undefined) return [];
   const output = facts.outputs.imageTokens;
-  return {
-    file: facts.vision,
-    outputs: [output],
-    read(found, rows) {
-      const width = facts.imageTokens * facts.width;
-      return readRows(found[output], output, { rows, width }).map((prefix) => ({ prefix }));
-    },
+  const read: VisionReader['read'] = (found, rows) => {
+    const width = facts.imageTokens * facts.width;
+    return readRows(found[output], output, { rows, width }).map((prefix) => ({ prefix }));
   };
+  return [{ file: facts.vision, outputs: [output], read }];
 }
 
 export type Generator = Required<Pick<Model, keyof Writer | 'close'>>;
