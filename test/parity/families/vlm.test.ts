@@ -89,9 +89,9 @@ describe.each(rows)('$name', ({ row }) => {
         const greedy = await model.generate?.(prefix, prompt, { beams: 1 });
         row.same('greedy', greedy?.tokens, expected.greedy);
         expect([greedy?.sent, greedy?.droppedTurns]).toEqual([text, 0]);
-        // Bytes that are no character are shown in another number of signs.
+        // Bytes that are no character are shown in another number of signs; a word's end joins the prompt.
         const start = prompt.caption === undefined ? '' : `${prompt.caption} `;
-        if (!expected.text.includes('\uFFFD')) row.same('text', greedy?.text, start + expected.text);
+        if (!/\uFFFD|^##/.test(expected.text)) row.same('text', greedy?.text, start + expected.text);
         row.same('beam 3', (await model.generate?.(prefix, prompt, { beams: 3 }))?.tokens, expected.beam);
       }
       const batch = await model.generateBatch?.(prefixes, prompt, { beams: 1 });

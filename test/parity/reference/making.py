@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -163,13 +164,17 @@ def bert_tokenizer(size: int = 3000):
 
 
 def wordpiece_tokenizer(corpus: list[str] | None = None, size: int = 400):
-    """A small BERT tokenizer trained on the spot: lowercased word pieces, [CLS] before and [SEP] after."""
-    from tokenizers import BertWordPieceTokenizer
+    """A small BERT tokenizer: lowercased word pieces, [CLS] before and [SEP] after.
+
+    Its pieces are letters, words and their halves, at most `size`: training would choose among equals by chance.
+    """
     from transformers import BertTokenizerFast
 
-    backend = BertWordPieceTokenizer(lowercase=True)
-    backend.train_from_iterator(corpus or CORPUS, vocab_size=size, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False)
-    return BertTokenizerFast(vocab=backend.get_vocab())
+    words = sorted(set(re.findall(r"\w+|[^\w\s]", " ".join(corpus or CORPUS).lower())))
+    letters = sorted(set("".join(words)))
+    halves = [half for word in words for half in (word[: len(word) // 2], "##" + word[len(word) // 2 :]) if len(word) > 4]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters), *halves, *words]
+    return BertTokenizerFast(vocab={piece: at for at, piece in enumerate(list(dict.fromkeys(pieces))[:size])})
 
 
 def unigram_tokenizer(corpus: list[str] | None = None, size: int = 300, special: tuple[str, ...] = ("<pad>", "</s>", "<unk>", "<image>")):
