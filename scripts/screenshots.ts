@@ -12,22 +12,32 @@ import { firstRun, type Shot, shots } from './screenshot-list.ts';
 const out = join(places.root, 'docs/screenshots');
 /** What a picture may weigh; a busier one is pressed harder. */
 const mostBytes = 108_000;
+/** A page that is not there by then will not come. */
+const patienceMs = 60_000;
 /** The samples as a person might keep them: in albums, each file with the day it was saved. */
 const albums: Record<string, Record<string, string>> = {
-  Space: { 'sample-01.jpg': '2025-08-02', 'sample-05.jpg': '2025-08-09', 'sample-06.jpg': '2025-08-09' },
+  Space: { 'sample-01.jpg': '2025-08-17', 'sample-05.jpg': '2025-08-09', 'sample-06.jpg': '2025-08-09' },
   Journeys: {
-    'sample-07.jpg': '2024-04-14',
-    'sample-09.jpg': '2023-10-05',
-    'sample-10.jpg': '2024-05-20',
-    'sample-12.jpg': '2025-01-11',
-    'sample-14.jpg': '2024-05-21',
+    'sample-07.jpg': '2025-04-14',
+    'sample-09.jpg': '2025-04-05',
+    'sample-10.jpg': '2025-04-02',
+    'sample-12.jpg': '2025-08-02',
+    'sample-14.jpg': '2025-04-21',
   },
   'At home': { 'sample-02.png': '2025-08-17', 'sample-03.jpg': '2025-06-01', 'sample-08.jpg': '2025-06-01' },
   'Found pictures': {
-    'sample-04.jpg': '2025-01-18',
-    'sample-11.jpg': '2023-10-08',
-    'sample-13.jpg': '2024-05-25',
+    'sample-04.jpg': '2025-04-18',
+    'sample-11.jpg': '2025-04-08',
+    'sample-13.jpg': '2025-04-25',
   },
+};
+/** What its person has written. */
+const captions: Record<string, string> = {
+  '01': 'Eileen Collins, with her ship behind her',
+  '02': 'Chelsea, not impressed by the camera',
+  '03': 'The best espresso in Montreal',
+  '07': 'The tower above the lake, in August',
+  '08': 'First dahlia of the year',
 };
 
 const wanted = process.argv.slice(2);
@@ -45,11 +55,13 @@ async function take(browser: Browser, engine: Engine, shot: Shot): Promise<void>
   if (wanted.length > 0 && !wanted.includes(shot.name)) return;
   const context = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, ...shot.context };
   const { page, watch, close } = await openPage(browser, engine, context);
+  page.setDefaultTimeout(patienceMs);
   try {
     await page.locator('img.loaded, .first').first().waitFor();
     await shot.reach?.(page);
-    // Thumbnails have faded in and the search has rested.
-    await page.waitForTimeout(1200);
+    // Whatever was asked for is there, and has faded in.
+    await page.locator('[aria-busy=true]').first().waitFor({ state: 'detached' });
+    await page.waitForTimeout(900);
     await writeFile(join(out, `${shot.name}.jpg`), await picture(page));
   } finally {
     await close();
@@ -86,6 +98,9 @@ async function decide(engine: Engine): Promise<void> {
   await engine.rate({ ids: ids('05 07 12'), rating: 4 });
   await engine.tag({ ids: ids('03'), add: ['café', 'favourites'], remove: [] });
   await engine.tag({ ids: ids('07 10 12 14'), add: ['water and mountains'], remove: [] });
+  for (const [file, text] of Object.entries(captions)) {
+    for (const id of ids(file)) await engine.writeCaption({ id, text });
+  }
   await engine.saveSearch({ name: 'boats on a river', query: 'boats on a river', filter: {} });
 }
 
@@ -100,7 +115,7 @@ async function clearOld(): Promise<void> {
   for (const file of await readdir(out)) if (!names.includes(file)) await rm(join(out, file));
 }
 
-const work = await mkdtemp(join(tmpdir(), 'iris-screenshots-'));
+const work = await mkdtemp(join(tmpdir(), 'iris-'));
 const pictures = join(work, 'Pictures');
 await lay(pictures);
 await mkdir(out, { recursive: true });

@@ -157,7 +157,7 @@ describe.skipIf(!hasChromium())('the page', () => {
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
     await page.getByText('每秒 34 张').waitFor();
     await page.getByRole('searchbox', { name: '搜索照片' }).fill('dog');
-    await page.getByText('说明: dog').first().waitFor();
+    await page.getByText('说明：dog').first().waitFor();
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByText('Caption: dog').first().waitFor();
     await page.reload();

@@ -18,6 +18,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.keyboard.type('Our old boat');
     await page.keyboard.press('Enter');
     await panel.locator('blockquote.own', { hasText: 'Our old boat' }).waitFor();
+    await panel.getByRole('button', { name: 'Choose how the description begins' }).click();
     await panel.getByLabel('Begin the description with').fill('A painting of');
     await panel.getByRole('button', { name: 'Describe again' }).click();
     await panel.locator('blockquote.thought', { hasText: 'A painting of a dog at rest.' }).waitFor();

@@ -67,6 +67,7 @@ export interface Messages {
     describing: string;
     again: string;
     prompt: string;
+    promptLabel: string;
     promptHint: string;
     earlier: (n: number) => string;
     by: (model: string, date: string) => string;
@@ -106,6 +107,8 @@ export interface Messages {
   };
   keys: { title: string; open: string; close: string; letters: string; list: [string, string][] };
   comma: string;
+  /** `Caption: dog`, as the language writes it. */
+  colon: (name: string, what: string) => string;
   retry: string;
   lost: string;
   readOnly: string;

@@ -79,7 +79,6 @@ const en = {
       'Photos, captions and conversations stay on this computer. Originals are never changed. There is no account and nothing is counted.',
     connections: 'Connections made',
     connectionsNone: 'none',
-    connectionsCheck: 'Asking…',
     library: 'Library kept in',
   },
 };
@@ -144,7 +143,6 @@ const zh: PageWords = {
     privacyText: '照片、说明和对话都留在这台电脑上，原件绝不改动。没有账号，也不做任何统计。',
     connections: '联网记录',
     connectionsNone: '无',
-    connectionsCheck: '正在查询…',
     library: '图库保存在',
   },
 };
