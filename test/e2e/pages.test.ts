@@ -128,12 +128,12 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     const page = await open();
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'Remove Trips' }).click();
-    await page.getByText('The photos stay where they are on disk.').waitFor();
-    expect(await focusedText(page)).toBe('Keep');
+    await page.getByText('Your photos on disk stay as they are.').waitFor();
+    expect(await focusedText(page)).toBe('Cancel');
     await page.keyboard.press('Enter');
     expect(calls('removeFolder')).toEqual([]);
     await page.getByRole('button', { name: 'Remove Trips' }).click();
-    await page.getByRole('group').getByRole('button', { name: 'Remove' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
     await page.getByRole('button', { name: 'Remove Trips' }).waitFor({ state: 'detached' });
     expect(calls('removeFolder')).toEqual(['removeFolder {"id":1}']);
   });

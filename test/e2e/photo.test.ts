@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
     }
     await page.getByRole('button', { name: 'Change this question' }).first().click();
     await page.getByText('What came after this question goes away.').waitFor();
-    await page.keyboard.type('Another?');
+    await page.getByLabel('Your question').fill('Another?');
     await page.keyboard.press('Enter');
     await page.locator('.asked', { hasText: 'Another?' }).waitFor();
     await eventually(() => page.getByText(answered).count()).toBe(1);

@@ -1,7 +1,6 @@
 /** The page in English. */
-import type { Messages } from './i18n.ts';
 
-export const en: Messages = {
+export const en = {
   otherLanguage: '中文',
   search: {
     label: 'Search your photos',
@@ -9,12 +8,12 @@ export const en: Messages = {
     clear: 'Clear the search',
     likely: 'Likely',
     weaker: 'Weaker',
-    waiting: (n) => `${n} not searchable yet`,
+    waiting: (n: string): string => `${n} not searchable yet`,
   },
-  searched: (n, count) => (n === 1 ? '1 photo found' : `${count} photos found`),
+  searched: (n: number, count: string): string => (n === 1 ? '1 photo found' : `${count} photos found`),
   nothing: {
-    likely: (query) => `Nothing clearly fits “${query}”. These come nearest.`,
-    title: (query) => `Nothing found for “${query}”`,
+    likely: (query: string): string => `Nothing clearly fits “${query}”. These come nearest.`,
+    title: (query: string): string => `Nothing found for “${query}”`,
     help: 'Try fewer or plainer words: what can be seen, a word of a caption, or part of a file name.',
     examples: 'These will find something:',
   },
@@ -28,8 +27,9 @@ export const en: Messages = {
     menu: 'Show the library',
     close: 'Hide the library',
   },
-  counts: (n, photos, searchable) => `${photos} ${n === 1 ? 'photo' : 'photos'}, ${searchable} searchable`,
-  waiting: (_n, count) => `${count} waiting`,
+  counts: (n: number, photos: string, searchable: string): string =>
+    `${photos} ${n === 1 ? 'photo' : 'photos'}, ${searchable} searchable`,
+  waiting: (_n: number, count: string): string => `${count} waiting`,
   first: {
     title: 'Your photos, on this computer',
     text: 'Iris finds photos by what they show, describes them and talks about them. Everything happens here: no photo leaves this computer, and no original is ever changed.',
@@ -48,24 +48,25 @@ export const en: Messages = {
     help: 'The full path of a folder on this computer. Folders inside it are included.',
   },
   job: {
-    progress: 'Progress',
     scan: 'Looking for photos',
     index: 'Making searchable',
     caption: 'Writing captions',
     export: 'Writing files',
     copy: 'Copying',
     finished: 'Finishing',
-    rate: (rate) => `${rate} photos/s`,
-    left: (time) => `${time} left`,
+    rate: (rate: string): string => `${rate} photos/s`,
+    left: (time: string): string => `${time} left`,
     cancel: 'Stop this work',
-    done: (n, count, time) => `${count} new ${n === 1 ? 'photo' : 'photos'} in ${time}`,
+    done: (n: number, count: string, time: string): string =>
+      `${count} new ${n === 1 ? 'photo' : 'photos'} in ${time}`,
     cancelled: 'Stopped. Iris goes on from here next time.',
     failed: 'This work has failed',
   },
-  failures: (n, count) => (n === 1 ? '1 could not be read' : `${count} could not be read`),
+  failures: (n: number, count: string): string =>
+    n === 1 ? '1 could not be read' : `${count} could not be read`,
   lookAgain: 'Look for new photos',
   failuresUnnamed: 'Look for new photos again to see which, and why.',
-  skipped: (n, count) => (n === 1 ? '1 file left out' : `${count} files left out`),
+  skipped: (n: number, count: string): string => (n === 1 ? '1 file left out' : `${count} files left out`),
   tile: { waiting: 'Waiting', failed: 'Cannot be read' },
   why: {
     looks: 'Looks like it',
@@ -79,13 +80,11 @@ export const en: Messages = {
     close: 'Close the photo',
     failed: 'This photo cannot be read.',
     waiting: 'This photo is waiting to be looked at. You can browse it by name until then.',
-    missing: 'The file is not where it was.',
     loading: 'Loading…',
   },
   caption: {
     title: 'Caption',
     thinks: 'Iris thinks',
-    yours: 'Your caption',
     none: 'No caption yet.',
     write: 'Write a caption',
     edit: 'Edit your caption',
@@ -98,10 +97,10 @@ export const en: Messages = {
     prompt: 'Choose how the description begins',
     promptLabel: 'Begin the description with',
     promptHint: 'Begin with… such as “A painting of”',
-    earlier: (n) => (n === 1 ? '1 earlier caption' : `${n} earlier captions`),
-    by: (model, date) => `${model}, ${date}`,
-    you: (date) => `You, ${date}`,
-    prompted: (prompt) => `begun with “${prompt}”`,
+    earlier: (n: number): string => (n === 1 ? '1 earlier caption' : `${n} earlier captions`),
+    by: (model: string, date: string): string => `${model}, ${date}`,
+    you: (date: string): string => `You, ${date}`,
+    prompted: (prompt: string): string => `begun with “${prompt}”`,
   },
   chat: {
     title: 'Talk about this photo',
@@ -117,14 +116,13 @@ export const en: Messages = {
     no: 'Keep',
     sent: 'What the model was given',
     likeliest: 'The likeliest of the answers that this model knows',
-    dropped: (n) =>
+    dropped: (n: number): string =>
       n === 1
         ? 'The oldest turn did not fit and was left out.'
         : `The ${n} oldest turns did not fit and were left out.`,
     stopped: 'Stopped.',
     asCaption: 'Use as caption',
     asked: 'The photo itself went to the model with this text.',
-    suggestions: ['What is happening here?', 'Where could this be?', 'What stands out?'],
   },
   details: {
     title: 'Details',
@@ -142,26 +140,19 @@ export const en: Messages = {
     open: 'All keys',
     letters: 'Single letters act as keys',
     close: 'Close',
-    list: [
-      ['← ↑ ↓ →', 'Move between photos'],
-      ['Enter', 'Open the photo'],
-      ['Esc', 'Go back'],
-      ['/', 'Search'],
-      ['t', 'Talk about the photo'],
-      ['c', 'Write a caption'],
-      ['Home  End', 'First or last photo'],
-      ['?', 'This list'],
-    ],
   },
   comma: ', ',
-  colon: (name, what) => `${name}: ${what}`,
+  colon: (name: string, what: string): string => `${name}: ${what}`,
   retry: 'Try again',
   lost: 'Iris has stopped answering. Trying to reach it again…',
   readOnly: 'Another Iris is using this library; here you can look, but not change anything.',
-  seconds: (seconds) =>
+  seconds: (seconds: number): string =>
     seconds < 90
       ? `${Math.max(1, Math.round(seconds))} s`
       : seconds < 5400
         ? `${Math.round(seconds / 60)} min`
         : `${Math.round(seconds / 3600)} h`,
 };
+
+/** Every word of the page; each language's dictionary is complete by this type. */
+export type Messages = typeof en;

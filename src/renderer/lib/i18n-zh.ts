@@ -1,5 +1,5 @@
 /** The page in Chinese: written, not translated word by word. */
-import type { Messages } from './i18n.ts';
+import type { Messages } from './i18n-en.ts';
 
 export const zh: Messages = {
   otherLanguage: 'English',
@@ -44,7 +44,6 @@ export const zh: Messages = {
     help: '填写本机文件夹的完整路径，其中的子文件夹也会一并加入。',
   },
   job: {
-    progress: '进度',
     scan: '正在查找照片',
     index: '正在建立搜索',
     caption: '正在撰写说明',
@@ -69,13 +68,11 @@ export const zh: Messages = {
     close: '关闭照片',
     failed: '这张照片无法读取。',
     waiting: '这张照片还在排队，目前可以按名称浏览。',
-    missing: '文件已不在原来的位置。',
     loading: '正在载入…',
   },
   caption: {
     title: '说明',
     thinks: 'Iris 认为',
-    yours: '您写的说明',
     none: '还没有说明。',
     write: '写说明',
     edit: '修改您的说明',
@@ -111,7 +108,6 @@ export const zh: Messages = {
     stopped: '已停止。',
     asCaption: '用作说明',
     asked: '照片和这段文字一起交给了模型。',
-    suggestions: ['这里发生了什么？', '这可能是哪里？', '最显眼的是什么？'],
   },
   details: {
     title: '详细信息',
@@ -129,16 +125,6 @@ export const zh: Messages = {
     open: '所有快捷键',
     letters: '允许单个字母作为快捷键',
     close: '关闭',
-    list: [
-      ['← ↑ ↓ →', '在照片间移动'],
-      ['Enter', '打开照片'],
-      ['Esc', '返回'],
-      ['/', '搜索'],
-      ['t', '聊这张照片'],
-      ['c', '写说明'],
-      ['Home  End', '第一张或最后一张'],
-      ['?', '显示本列表'],
-    ],
   },
   comma: '，',
   colon: (name, what) => `${name}：${what}`,

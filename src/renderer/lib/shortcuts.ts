@@ -38,3 +38,9 @@ function isWriting(target: HTMLElement): boolean {
     target.isContentEditable
   );
 }
+
+/** How this system names its keys. */
+export const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+
+/** The key that commands are given with. */
+export const commandKey = isMac ? '⌘' : 'Ctrl';

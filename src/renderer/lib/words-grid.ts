@@ -10,8 +10,6 @@ export interface GridWords {
   sort: string;
   sorts: Record<Sort, string>;
   zoom: string;
-  zoomIn: string;
-  zoomOut: string;
   selected: (n: number, count: string) => string;
   select: string;
   clear: string;
@@ -90,8 +88,6 @@ const en: GridWords = {
     added: 'Last added',
   },
   zoom: 'Photo size',
-  zoomIn: 'Larger photos',
-  zoomOut: 'Smaller photos',
   selected: (_n, count) => `${count} selected`,
   select: 'Select',
   clear: 'Clear selection',
@@ -151,7 +147,8 @@ const en: GridWords = {
   folders: 'Folders',
   removeFolder: (name) => `Remove ${name}`,
   removeSure: (name) => `Remove “${name}” from the library?`,
-  removeHelp: 'Your photos on disk stay as they are. Iris only stops showing them.',
+  removeHelp:
+    'Your photos on disk stay as they are. Captions and conversations come back if you add the folder again.',
   remove: 'Remove',
   cancel: 'Cancel',
 };
@@ -170,8 +167,6 @@ const zh: GridWords = {
     added: '最近添加',
   },
   zoom: '照片大小',
-  zoomIn: '放大照片',
-  zoomOut: '缩小照片',
   selected: (_n, count) => `已选 ${count} 张`,
   select: '选择',
   clear: '取消选择',
@@ -231,7 +226,7 @@ const zh: GridWords = {
   folders: '文件夹',
   removeFolder: (name) => `移除 ${name}`,
   removeSure: (name) => `要从图库中移除“${name}”吗？`,
-  removeHelp: '磁盘上的照片不会有任何改动，Iris 只是不再显示它们。',
+  removeHelp: '磁盘上的照片不会有任何改动。以后重新添加，说明和对话都会回来。',
   remove: '移除',
   cancel: '取消',
 };
