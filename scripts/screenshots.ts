@@ -13,7 +13,7 @@ const out = join(places.root, 'docs/screenshots');
 /** What a picture may weigh; a busier one is pressed harder. */
 const mostBytes = 108_000;
 /** A page that is not there by then will not come. */
-const patienceMs = 60_000;
+const patienceMs = 120_000;
 /** The samples as a person might keep them: in albums, each file with the day it was saved. */
 const albums: Record<string, Record<string, string>> = {
   Space: { 'sample-01.jpg': '2025-08-17', 'sample-05.jpg': '2025-08-09', 'sample-06.jpg': '2025-08-09' },

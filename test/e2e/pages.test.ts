@@ -128,12 +128,13 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     const page = await open();
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('button', { name: 'Remove Trips' }).click();
-    await page.getByText('Your photos on disk stay as they are.').waitFor();
+    const sure = page.getByRole('dialog', { name: 'Remove “Trips” from the library?' });
+    await sure.getByText('Your photos on disk stay as they are.').waitFor();
     expect(await focusedText(page)).toBe('Cancel');
     await page.keyboard.press('Enter');
     expect(calls('removeFolder')).toEqual([]);
     await page.getByRole('button', { name: 'Remove Trips' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await sure.getByRole('button', { name: 'Remove' }).click();
     await page.getByRole('button', { name: 'Remove Trips' }).waitFor({ state: 'detached' });
     expect(calls('removeFolder')).toEqual(['removeFolder {"id":1}']);
   });

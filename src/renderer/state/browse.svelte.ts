@@ -140,6 +140,12 @@ export class Browse {
     return this.answer ? this.answer.hits[index]?.photo : this.shelf.at(index);
   }
 
+  /** Knows the library's folders; one that has left it is no longer shown. */
+  know(roots: readonly Root[]): void {
+    this.roots = roots;
+    if (this.place && !roots.some(({ id }) => id === this.place?.root)) this.everywhere();
+  }
+
   /** Leaves the folder; what is searched for is now sought in all photos. */
   everywhere(): void {
     this.place = null;
