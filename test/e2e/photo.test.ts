@@ -115,7 +115,9 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
   test('without a model nothing is offered that could not be done', async () => {
     const engine = fakeEngine();
     const status = await engine.status({});
-    engine.status = () => Promise.resolve({ ...status, model: null });
+    const none = { search: null, caption: null, chat: null };
+    engine.status = () => Promise.resolve({ ...status, models: none });
+    engine.models = () => Promise.resolve([]);
     const page = await pages.show(engine);
     await page.getByRole('option').nth(3).click();
     await page.getByText('There is no model here that can answer.').waitFor();
