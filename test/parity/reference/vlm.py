@@ -12,7 +12,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from reference import blip
-from reference.making import NASTY, Row, clear, llama_tokenizer, numbers, plain_ids, sharpen, subword_tokenizer, wordpiece_tokenizer, written
+from reference.making import NASTY, Row, Unclear, clear, llama_tokenizer, numbers, plain_ids, sharpen, subword_tokenizer, wordpiece_tokenizer, written
 
 # LLaVA 1.5's own, and the form that Qwen's chat models use.
 VICUNA = """{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}{# Render all images first #}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}{# Render all text next #}{% if message['role'] != 'assistant' %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + ' '}}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"""
@@ -92,6 +92,8 @@ def conversations(model, tokenizer, pixels, prompts: list[tuple[dict, str, list[
         for photo in pixels:
             inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long), "pixel_values": photo[None]}
             greedy = written(model, skip=len(ids), tokens=STEPS, **inputs)
+            if image in greedy:
+                raise Unclear("the model writes a picture's token")
             results.append({"greedy": greedy, "beam": written(model, skip=len(ids), tokens=STEPS, beams=3, **inputs),
                             "logits": numbers(steps(model, ids, greedy, photo)), "text": tokenizer.decode(greedy, skip_special_tokens=True).strip()})
         found.append({"prompt": {**prompt, "history": [{"question": q, "answer": a} for q, a in prompt.get("history", [])]}, "text": text,
