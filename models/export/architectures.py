@@ -10,6 +10,7 @@ ARCHITECTURES = {
     "BlipForImageTextRetrieval": blip.retrieve,
     "BlipForQuestionAnswering": blip.answer,
     "Blip2ForConditionalGeneration": blip2.generation,
+    "Blip2ForImageTextRetrieval": blip2.retrieval,
     "AlignModel": dual_encoder.align,
     "ChameleonForConditionalGeneration": chameleon.chameleon,
     "ChineseCLIPModel": dual_encoder.chinese_clip,

@@ -4,6 +4,7 @@ What else a manifest must say of one model, such as MiniGPT-4's templates, is re
 """
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from transformers import Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval, InstructBlipForConditionalGeneration
 
@@ -45,6 +46,73 @@ class Instructed(nn.Module):
         queries = self.model.query_tokens.expand(image_features.shape[0], -1, -1)
         found = self.model.qformer(input_ids=input_ids, query_embeds=queries, encoder_hidden_states=image_features).last_hidden_state[:, : queries.shape[1]]
         return self.model.language_projection(found), found
+
+
+class Contrast(nn.Module):
+    """The vision pass of retrieval: one embedding for the index, and the states that texts look at.
+
+    The index has one vector a photo: the mean of the query tokens' unit vectors, whose product with a text is the mean of
+    their similarities. What it finds is looked at again by the original's score, the largest of them: see `Match`.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values):
+        states = self.model.vision_model(pixel_values).last_hidden_state
+        return vectors(self.model, states).mean(1), states
+
+
+class Text(nn.Module):
+    """Tokens -> the unit vector of their first."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask):
+        found = self.model.qformer(query_embeds=self.model.embeddings(input_ids=input_ids), query_length=0, attention_mask=attention_mask)
+        return F.normalize(self.model.text_projection(found.last_hidden_state[:, 0]), dim=-1)
+
+
+class Match(nn.Module):
+    """Any number of texts and one photo's states -> scores of "does not fit" and "fits" (ITM), and the largest cosine (ITC)."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.text = model, Text(model)
+
+    def forward(self, input_ids, attention_mask, encoder_hidden_states):
+        queries = self.model.query_tokens.expand(input_ids.shape[0], -1, -1)
+        mask = torch.cat([torch.ones_like(queries[..., 0], dtype=attention_mask.dtype), attention_mask], dim=1)
+        found = self.model.qformer(query_embeds=self.model.embeddings(input_ids=input_ids, query_embeds=queries), query_length=queries.shape[1],
+                                   attention_mask=mask, encoder_hidden_states=encoder_hidden_states).last_hidden_state
+        itm = self.model.itm_head(found[:, : queries.shape[1]]).mean(1)
+        return itm, (self.text(input_ids, attention_mask) @ vectors(self.model, encoder_hidden_states)[0].T).amax(1)
+
+
+def vectors(model, states) -> torch.Tensor:
+    """States of photos, [photos, positions, width] -> the unit vectors of their query tokens, [photos, queries, dimension]."""
+    found = model.qformer(query_embeds=model.query_tokens.expand(states.shape[0], -1, -1), encoder_hidden_states=states).last_hidden_state
+    return F.normalize(model.vision_projection(found), dim=-1)
+
+
+def retrieval(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    model = checkpoint.model(Blip2ForImageTextRetrieval)
+    config, ids = model.config.qformer_config, torch.ones(2, 5, dtype=torch.long)
+    vision = target.onnx("vision_model.onnx", Contrast(model), {"pixel_values": (pixels(checkpoint), "batch")}, {"image_embeds": "batch", "image_states": "batch"})
+    texts = {"input_ids": (ids, "batch tokens"), "attention_mask": (ids, "batch tokens")}
+    text = target.onnx("text_model.onnx", Text(model), texts, {"text_embeds": "batch"})
+    states = model.vision_model(pixels(checkpoint)[:1]).last_hidden_state
+    matcher = target.onnx("match_model.onnx", Match(model), {**texts, "encoder_hidden_states": (states, "")}, {"itm_logits": "batch", "itc": "batch"})
+    shared = {"vision": vision, **target.tokenizer(checkpoint), "maxTokens": config.max_position_embeddings, "padId": config.pad_token_id}
+    target.manifest(
+        checkpoint.preprocess(),
+        embed={"family": "dual-encoder", **shared, "text": text, "outputs": {"image": "image_embeds", "text": "text_embeds"},
+               "dimension": model.config.image_text_hidden_size, "lowercase": False, "template": "{}"},
+        match={"family": "blip", **shared, "matcher": matcher, "outputs": {"states": "image_states", "scores": "itm_logits", "contrast": "itc"},
+               "positions": states.shape[1], "width": states.shape[2]})
 
 
 def generation(checkpoint: Checkpoint, target: ModelFolder) -> None:

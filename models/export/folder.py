@@ -145,5 +145,6 @@ def _axes(names: str) -> dict:
 
 
 def _entry(folder: Path, path: Path) -> dict:
-    data = path.read_bytes()
-    return {"path": path.relative_to(folder).as_posix(), "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": path.relative_to(folder).as_posix(), "sha256": digest, "bytes": path.stat().st_size}

@@ -3,10 +3,11 @@
 import json
 
 import torch
-from transformers import Blip2Config, Blip2ForConditionalGeneration, InstructBlipConfig, InstructBlipForConditionalGeneration, LlamaConfig, OPTConfig, T5Config
+import torch.nn.functional as F
+from transformers import Blip2Config, Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval, InstructBlipConfig, InstructBlipForConditionalGeneration, LlamaConfig, OPTConfig, T5Config
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from reference.making import Row, clear, numbers, plain_ids, sharpen, subword_tokenizer, unigram_tokenizer, wordpiece_tokenizer, written
+from reference.making import NASTY, Row, clear, numbers, plain_ids, sharpen, subword_tokenizer, unigram_tokenizer, wordpiece_tokenizer, written
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
 VISION = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 32, "patch_size": 8}
@@ -46,6 +47,36 @@ def opt(row: Row) -> dict:
                      bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model = settle(Blip2ForConditionalGeneration(config_of(text, tokenizer)), tokenizer)
     return prompted(row, model, tokenizer)
+
+
+def retrieve(row: Row) -> dict:
+    """Query tokens against a text (ITC: the largest cosine), and a text that looks at the photo (ITM)."""
+    tokenizer, processor = wordpiece_tokenizer(), image_processor()
+    former = {**FORMER, "vocab_size": len(tokenizer), "use_qformer_text_input": True}
+    model = Blip2ForImageTextRetrieval(Blip2Config(vision_config=VISION, qformer_config=former, num_query_tokens=QUERIES, image_text_hidden_size=16))
+    sharpen(model)
+    model.query_tokens.normal_()
+    model.vision_model.embeddings.position_embedding.normal_(std=0.5)
+    model.itm_head.weight.mul_(8)  # the mean over query tokens differs little from text to text
+    photos, pixels = row.photos(processor)
+    texts = [text for text in NASTY if text.strip()] + ["two children sit on a red bench"]
+    ids = [plain_ids(tokenizer, text, FORMER["max_position_embeddings"]) for text in texts]
+
+    def match(photo, own: list[int], matching: bool):
+        inputs = {"input_ids": torch.tensor([own]), "attention_mask": torch.ones(1, len(own), dtype=torch.long)}
+        return model(photo[None], **inputs, use_image_text_matching_head=matching)
+
+    contrast = [[match(photo, own, False) for own in ids] for photo in pixels]
+    itc = torch.tensor([[one.logits_per_image.item() for one in each] for each in contrast])
+    itm = torch.stack([torch.cat([match(photo, own, True).logits_per_image for own in ids]) for photo in pixels])
+    middle = (itm[..., 1] - itm[..., 0]).mean()  # probabilities around one half, which show a difference best
+    model.itm_head.bias[1] -= middle
+    itm[..., 1] -= middle
+    clear(itm[..., 1] - itm[..., 0], "ITM scores")
+    row.save(model, tokenizer, processor)
+    return {"photos": [{**photo, "embedding": numbers(F.normalize(each[0].image_embeds[0].mean(0), dim=-1))} for photo, each in zip(photos, contrast)],
+            "texts": [{"text": text, "ids": own, "embedding": numbers(one.text_embeds[0])} for text, own, one in zip(texts, ids, contrast[0])],
+            "itc": numbers(itc), "itm": numbers(itm.softmax(-1)[..., 1])}
 
 
 def config_of(text, tokenizer) -> Blip2Config:

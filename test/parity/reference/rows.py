@@ -8,6 +8,7 @@ ROWS = {
     "blip-retrieve": blip.retrieve,
     "blip2-opt": blip2.opt,
     "blip2-t5": blip2.t5,
+    "blip2-retrieve": blip2.retrieve,
     "instructblip": blip2.instructblip,
     "minigpt4": blip2.minigpt4,
     "clip": dual_encoder.clip,

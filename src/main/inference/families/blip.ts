@@ -8,7 +8,7 @@ import { AppError } from '../../../shared/errors.ts';
 import { encoderDecoder } from '../encoder-decoder.ts';
 import type { Decoder } from '../generate.ts';
 import { isCache, openGather, type KvCache } from '../kv-cache.ts';
-import type { Generated, Model, Prompt } from '../model.ts';
+import type { Generated, Matched, Model, Prompt } from '../model.ts';
 import {
   closeParts,
   onnxFile,
@@ -56,7 +56,8 @@ export const blipMatchSchema = z.strictObject({
   ...tokenizerFiles,
   ...statesFacts,
   family: z.literal('blip'),
-  outputs: z.strictObject({ states: z.string(), scores: z.string() }),
+  /** `contrast` where the matcher also gives the cosine (ITC), as BLIP-2's does: the largest of its query tokens. */
+  outputs: z.strictObject({ states: z.string(), scores: z.string(), contrast: z.string().optional() }),
   /** A text that looks at the photo: two scores, of not matching and of matching. */
   matcher: onnxFile,
   maxTokens: z.int().positive(),
@@ -215,25 +216,30 @@ export function matcherOf(session: Session, facts: BlipMatchManifest, tokenizer:
     async match(prefix, texts) {
       const states = stack([prefix], facts);
       const all = texts.map(idsOf);
-      const found: number[] = [];
+      const found: Matched[] = [];
       for (let at = 0; at < all.length; at += textBatch)
         found.push(...(await matchBatch(session, facts, states, all.slice(at, at + textBatch))));
-      return found.map((itm) => ({ itm }));
+      return found;
     },
     close: () => session.close(),
   };
 }
 
-/** The probability that each text belongs to the photo; shorter texts are filled up and masked. */
+/** How well each text matches the photo; shorter texts are filled up and masked. */
 async function matchBatch(
   session: Session,
   facts: BlipMatchManifest,
   states: Feed,
   batch: number[][],
-): Promise<number[]> {
-  const output = facts.outputs.scores;
+): Promise<Matched[]> {
+  const { scores: output, contrast } = facts.outputs;
   const feeds = { ...textFeeds(session, facts, batch), encoder_hidden_states: states };
-  const found = await session.run(feeds, [output]);
-  const scores = readRows(found[output], output, { rows: batch.length, width: 2 });
-  return scores.map((pair) => Math.exp(logSoftmax(pair)[1] ?? -Infinity));
+  const found = await session.run(feeds, contrast === undefined ? [output] : [output, contrast]);
+  const rows = batch.length;
+  const scores = readRows(found[output], output, { rows, width: 2 });
+  const cosines = contrast === undefined ? [] : readRows(found[contrast], contrast, { rows, width: 1 });
+  return scores.map((pair, at) => {
+    const [itc] = cosines[at] ?? [];
+    return { itm: Math.exp(logSoftmax(pair)[1] ?? -Infinity), ...(itc !== undefined && { itc }) };
+  });
 }
