@@ -50,6 +50,31 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     expect(calls('removeModel')).toEqual(['removeModel {"id":"big-talker"}']);
   });
 
+  test('a server is connected, another computer only after a yes, and its answers say where photos go', async () => {
+    const page = await open();
+    await page.getByRole('link', { name: 'Models' }).click();
+    await page.getByText('Connect a model server').click();
+    await page.getByRole('textbox', { name: 'Address' }).fill('http://nas.lan:8080/v1');
+    await page.getByRole('textbox', { name: 'Model' }).fill('llava:7b');
+    await page.getByRole('button', { name: 'Connect' }).click();
+    await page.getByRole('alert').getByText('photos that you ask about would be sent there').waitFor();
+    await page.getByLabel('Photos may leave this computer').check();
+    await page.getByRole('button', { name: 'Connect' }).click();
+    const card = page.getByRole('listitem').filter({ hasText: 'Photos you ask it about are sent to' });
+    await card.getByText('http://nas.lan:8080/v1').waitFor();
+    await expectAccessible(page);
+    await page.evaluate("location.hash = ''");
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByLabel('Model that answers').selectOption('llava:7b at nas.lan:8080');
+    await page.getByText('Photos you ask it about are sent to http://nas.lan:8080/v1').waitFor();
+    await page
+      .getByLabel('Model that answers')
+      .selectOption('Blind: Iris starter describes, llava:7b at nas.lan:8080 answers');
+    await page.getByLabel('Ask about this photo').fill('What is it?');
+    await page.keyboard.press('Enter');
+    await eventually(() => calls('chat').at(-1)).toContain('"model":"iris-starter+server-llava"');
+  });
+
   test('a photo is described and asked by another model, where there is another', async () => {
     const page = await open({ twoModels: true });
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();

@@ -5,7 +5,7 @@ import type { Language } from './i18n.ts';
 type Ability = ModelInfo['can'][number];
 
 const en = {
-  intro: 'A model is what lets Iris see and write. Models run on this computer only.',
+  intro: 'A model is what lets Iris see and write. Models run on this computer, unless you connect a server.',
   none: 'No model is here. Photos can be browsed and found by name and by your own words.',
   roles: 'Who does what',
   role: { search: 'Finds photos', caption: 'Describes photos', chat: 'Answers and talks' } satisfies Record<
@@ -43,8 +43,18 @@ const en = {
     caption: 'Describe',
     ask: 'Answer',
     chat: 'Talk',
-    language: 'Score texts',
+    language: 'Answer from words',
   } satisfies Record<Ability, string>,
+  sends: (address: string): string => `Photos you ask it about are sent to ${address}`,
+  blind: (captioner: string, name: string): string => `Blind: ${captioner} describes, ${name} answers`,
+  server: {
+    title: 'Connect a model server',
+    help: 'Ollama, LM Studio, the llama.cpp server, or another that speaks the OpenAI protocol. Nothing is sent until you ask it.',
+    address: 'Address',
+    name: 'Model',
+    agree: 'Photos may leave this computer, if the address is another one',
+    connect: 'Connect',
+  },
   cannot: (what: string): string => `cannot: ${what}`,
   abilities: 'What it can do',
   size: 'On disk',
@@ -75,7 +85,7 @@ const en = {
 export type ModelWords = typeof en;
 
 const zh: ModelWords = {
-  intro: 'Iris 靠模型来看照片、写文字。模型只在这台电脑上运行。',
+  intro: 'Iris 靠模型来看照片、写文字。除非您连接服务器，模型只在这台电脑上运行。',
   none: '这里没有模型。照片仍可浏览，也能按名称和您写的文字查找。',
   roles: '各司其职',
   role: { search: '查找照片', caption: '描述照片', chat: '回答与对话' },
@@ -103,7 +113,17 @@ const zh: ModelWords = {
   missing: '缺失',
   origin: '来源',
   from: { shipped: '随 Iris 提供', added: '由您添加' },
-  can: { search: '查找', caption: '描述', ask: '回答', chat: '对话', language: '评估文字' },
+  can: { search: '查找', caption: '描述', ask: '回答', chat: '对话', language: '仅凭文字回答' },
+  sends: (address) => `向它提问时，照片会发送到 ${address}`,
+  blind: (captioner, name) => `盲答：${captioner} 描述，${name} 回答`,
+  server: {
+    title: '连接模型服务器',
+    help: 'Ollama、LM Studio、llama.cpp 服务器，或其他支持 OpenAI 协议的服务。您提问之前不会发送任何内容。',
+    address: '地址',
+    name: '模型',
+    agree: '如果地址不在本机，同意照片离开这台电脑',
+    connect: '连接',
+  },
   cannot: (what) => `不支持${what}`,
   abilities: '能做什么',
   size: '占用磁盘',

@@ -30,6 +30,17 @@ class Models {
     return (this.list ?? []).filter(({ state, can }) => state === 'ready' && can.includes(ability));
   }
 
+  /** Pairs of one that describes and another that answers from its words alone, as ids and names. */
+  get blind(): readonly { id: string; captioner: string; name: string }[] {
+    const captioner = this.chosen('caption');
+    if (!captioner) return [];
+    return this.able('language').map(({ id, name }) => ({
+      id: `${captioner.id}+${id}`,
+      captioner: captioner.name,
+      name,
+    }));
+  }
+
   /** The model chosen for a role: for search also one that has still to look at photos. */
   chosen(role: Role): ModelInfo | undefined {
     const coming = role === 'search' && this.list?.find(({ waiting }) => waiting !== null);
@@ -38,13 +49,17 @@ class Models {
 
   /** The model's name by what stands beside an answer, `id@version`. */
   nameOf(version: string | null): string {
-    const id = version?.split('@', 1)[0] ?? '';
-    return this.list?.find((model) => model.id === id)?.name ?? id;
+    const ids = (version ?? '').split('+').map((part) => part.split('@', 1)[0] ?? '');
+    return ids.map((id) => this.list?.find((model) => model.id === id)?.name ?? id).join(' + ');
   }
 
   add(folder: string): Promise<boolean> {
     this.adding = true;
     return this.#change(() => api.addModel({ folder })).finally(() => (this.adding = false));
+  }
+
+  connect(address: string, model: string, remote: boolean): Promise<boolean> {
+    return this.#change(() => api.connectModel({ address, model, ...(remote && { remote }) }));
   }
 
   remove(id: string): Promise<boolean> {
