@@ -5,6 +5,7 @@ import json
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 from torch import nn
 
@@ -96,10 +97,12 @@ class ModelFolder:
         """
         axes = {key: _axes(value[1]) for key, value in inputs.items()} | {key: _axes(value) for key, value in outputs.items()}
         torch.backends.mha.set_fastpath_enabled(False)  # ONNX has no such operator
+        kept = set(self.folder.iterdir())
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(module.eval(), tuple(value[0] for value in inputs.values()), str(self.folder / name), input_names=list(inputs),
                               output_names=list(outputs), dynamic_axes=axes, opset_version=17, dynamo=False)
+        _gather(self.folder / name, kept)
         return name
 
     def tokenizer(self, checkpoint: Checkpoint, subfolder: str = "", source: str = "") -> dict:
@@ -148,3 +151,13 @@ def _entry(folder: Path, path: Path) -> dict:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"path": path.relative_to(folder).as_posix(), "sha256": digest, "bytes": path.stat().st_size}
+
+
+def _gather(path: Path, kept: set[Path]) -> None:
+    """Weights of a graph above two gigabytes are written one file each; they are put into one beside it, `x.onnx_data`."""
+    scattered = [each for each in path.parent.iterdir() if each.is_file() and each not in kept and each != path]
+    if scattered:
+        model = onnx.load(path)
+        for each in [*scattered, path, path.with_name(f"{path.name}_data")]:
+            each.unlink(missing_ok=True)
+        onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=f"{path.name}_data")

@@ -198,16 +198,6 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         model: 'iris-starter',
         confidence: 0.8,
       }),
-    classify: ({ photo, labels }) =>
-      Promise.resolve({
-        path: refer(photo).name,
-        labels: labels.map((label) => ({
-          ...{ label, text: label, cosine: null, zeroShot: null, logLikelihood: null },
-          ...{ generative: null, logPrior: null, withoutPrior: null },
-        })),
-        zeroShot: null,
-        generative: null,
-      }),
     async *chat(args, signal) {
       note('chat', args);
       const photo = refer(args.photo);

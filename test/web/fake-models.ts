@@ -65,7 +65,10 @@ const talker: ModelInfo = {
 export interface FakeModels {
   models: ModelInfo[];
   now: () => Pick<LibraryStatus, 'models' | 'replaced'>;
-  calls: Pick<Engine, 'models' | 'addModel' | 'connectModel' | 'removeModel' | 'useModel' | 'licence'>;
+  calls: Pick<
+    Engine,
+    'models' | 'addModel' | 'connectModel' | 'classify' | 'removeModel' | 'useModel' | 'licence'
+  >;
 }
 
 export interface FakeModelsOptions {
@@ -139,6 +142,16 @@ export function fakeModels({ troubles, two, note, emit }: FakeModelsOptions): Fa
         emit({ type: 'models' });
         return Promise.resolve(structuredClone(model));
       },
+      classify: ({ labels }) =>
+        Promise.resolve({
+          path: '',
+          labels: labels.map((label) => ({
+            ...{ label, text: label, cosine: null, zeroShot: null, logLikelihood: null },
+            ...{ generative: null, logPrior: null, withoutPrior: null },
+          })),
+          zeroShot: null,
+          generative: null,
+        }),
       removeModel(args) {
         note('removeModel', args);
         models.splice(models.indexOf(find(args.id)), 1);
