@@ -63,6 +63,8 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     const card = page.getByRole('listitem').filter({ hasText: 'Photos you ask it about are sent to' });
     await card.getByText('http://nas.lan:8080/v1').waitFor();
     await expectAccessible(page);
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.getByText('only to http://nas.lan:8080/v1, when you ask a model there').waitFor();
     await page.evaluate("location.hash = ''");
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.getByLabel('Model that answers').selectOption('llava:7b at nas.lan:8080');

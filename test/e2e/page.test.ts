@@ -45,7 +45,7 @@ describe.skipIf(!hasChromium())('the page', () => {
     await eventually(() => page.evaluate<number>(`${list}.scrollTop`)).toBeGreaterThan(50_000);
     await page.locator('.tile img.loaded').nth(5).waitFor();
     const pages = calls('photos').length;
-    for (let turn = 0; turn < 24; turn++) {
+    for (let turn = 0; turn < 14; turn++) {
       await page.evaluate(`${list}.scrollTop -= 900`);
       await page.waitForTimeout(50);
       await eventually(() => page.evaluate<unknown>(firstTile)).toBeTruthy();

@@ -65,6 +65,7 @@ it.each([
 it('takes another computer where a person agrees, and says where photos go', async () => {
   const far = await engine.connectModel({ address: 'http://192.168.1.9:8080/v1', model: 'm', remote: true });
   expect(far.sends).toBe('http://192.168.1.9:8080/v1');
+  expect((await engine.doctor({})).connections).toContain('only to');
   await engine.removeModel({ id: far.id });
 });
 

@@ -34,7 +34,7 @@ export async function examine(deps: DoctorDeps): Promise<Doctor> {
     counts: counts(deps.db, deps.modelVersion),
     providers,
     models: deps.models,
-    connections: 'none made; Iris connects only when you ask it to',
+    connections: connectionsTo(deps.models),
     ok:
       found === 'ok' &&
       deps.models.every((model) => model.state === 'ready') &&
@@ -100,4 +100,12 @@ async function sizes(library: string): Promise<Record<string, number>> {
     ),
   );
   return Object.fromEntries(found.filter(([, size]) => size > 0));
+}
+
+/** Where this library's models may connect to; nothing else in Iris ever does. */
+function connectionsTo(models: readonly ModelInfo[]): string {
+  const servers = models.flatMap(({ sends }) => sends ?? []);
+  return servers.length === 0
+    ? 'none made; Iris connects only when you ask it to'
+    : `only to ${servers.join(', ')}, when you ask a model there`;
 }

@@ -74,6 +74,7 @@ const en = {
       'Photos, captions and conversations stay on this computer. Originals are never changed. There is no account and nothing is counted.',
     connections: 'Connections made',
     connectionsNone: 'none',
+    connectionsTo: (servers: string): string => `only to ${servers}, when you ask a model there`,
     library: 'Library kept in',
   },
 };
@@ -134,6 +135,7 @@ const zh: PageWords = {
     privacyText: '照片、说明和对话都留在这台电脑上，原件绝不改动。没有账号，也不做任何统计。',
     connections: '联网记录',
     connectionsNone: '无',
+    connectionsTo: (servers) => `仅在您向那里的模型提问时，连接 ${servers}`,
     library: '图库保存在',
   },
 };
