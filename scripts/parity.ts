@@ -84,7 +84,10 @@ function tableOf(all: Measured[]): string {
     pixels.toFixed(2),
     `${control.difference.toPrecision(2)}: ${control.what}`,
   ]);
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  // A bar within a cell, as in p(text | image), would begin another.
+  const row = (cells: string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [head, head.map(() => '---'), ...lines].map(row).join('\n');
 }
 
 /** Puts the table between its two marks. */

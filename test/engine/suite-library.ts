@@ -61,7 +61,13 @@ export function library(world: () => World): void {
     ]);
     const report = await indexed(api, { retry: true, captions: false });
     expect(report.failed).toHaveLength(1);
-    expect(await api.problems({ offset: 0, limit: 10 })).toEqual(listed);
+    const again = await api.problems({ offset: 0, limit: 10 });
+    const unread = expect.stringMatching(/^Not decodable as jpeg: /) as string;
+    expect(again).toEqual({
+      total: 2,
+      // The decoder has not always the same words for it.
+      problems: listed.problems.map((one) => (one.kind === 'failed' ? { ...one, reason: unread } : one)),
+    });
     expect((await photoNamed(api, 'gps.jpg')).state).toBe('ready');
   });
 }

@@ -50,7 +50,9 @@ export async function decode(content: Buffer, name: string, side = thumbnailSide
     return await shrink(source.image, source.orient, side);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError('unreadable', `Not decodable as ${type}: ${reasonOf(error)}`);
+    // libvips keeps one text of errors for all its threads: a neighbour may have taken this one's away.
+    const reason = reasonOf(error).replace('Unknown error', 'it is damaged or cut short');
+    throw new AppError('unreadable', `Not decodable as ${type}: ${reason}`);
   }
 }
 
