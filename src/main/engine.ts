@@ -1,6 +1,6 @@
 /** The composition root: the whole application as one plain object that any host can hold. */
 import path from 'node:path';
-import type { Args, Engine, Job } from '../shared/contract.ts';
+import type { Args, Engine, Job, ModelInfo } from '../shared/contract.ts';
 import { AppError } from '../shared/errors.ts';
 import { Lanes } from './compute/lanes.ts';
 import type { Fork } from './compute/ports.ts';
@@ -113,6 +113,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return jobs.start((progress, signal) => runIndex(job, progress, signal));
   }
 
+  /** A model's folder has come into the library: everyone hears of it. */
+  async function arrived(id: string): Promise<ModelInfo> {
+    await models.look(false);
+    onChange();
+    return models.info(models.find(id));
+  }
+
   /** A job that runs goes on with the new model; else one starts where photos wait for it. */
   async function useModel({ role, id }: Args<'useModel'>): Promise<Job | null> {
     await models.choose(writes(), role, id);
@@ -191,16 +198,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       );
       const copy = await planCopy(folder, addedDir, taken);
       await jobs.attend('model', (progress, stop) => copyModel(copy, progress, stop), signal);
-      await models.look(false);
-      onChange();
-      return models.info(models.find(copy.manifest.id));
+      return await arrived(copy.manifest.id);
     },
     async connectModel({ address, model, remote = false }) {
       writes();
-      const manifest = await connectFolder({ address, model, remote }, addedDir);
-      await models.look(false);
-      onChange();
-      return models.info(models.find(manifest.id));
+      return await arrived((await connectFolder({ address, model, remote }, addedDir)).id);
     },
     async removeModel({ id }) {
       const db = writes();

@@ -91,7 +91,7 @@ function serverAddress(address: string, remote: boolean): URL {
 }
 
 /** Only names and numbers that never leave the machine, whatever a name server says. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
 
