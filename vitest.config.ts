@@ -1,7 +1,8 @@
-/** Small tests two at a time; then those that start engines, processes or a browser, one file at a time on two cores. */
+/** Small tests two at a time; then those that start engines and processes, then those with a browser, one file at a time. */
 import { defineConfig } from 'vitest/config';
 
-const heavy = ['test/{engine,faults,e2e}/**/*.test.ts', 'test/parity/webgpu.test.ts'];
+const heavy = ['test/{engine,faults}/**/*.test.ts', 'test/parity/webgpu.test.ts'];
+const browser = ['test/e2e/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -15,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'small',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/soak/**', ...heavy],
+          exclude: ['test/soak/**', ...heavy, ...browser],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -23,6 +24,18 @@ export default defineConfig({
       {
         extends: true,
         test: { name: 'whole', include: heavy, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'page',
+          include: browser,
+          fileParallelism: false,
+          // A shared machine can starve a browser past any wait: a fault fails twice, and the report
+          // names what needed its second try.
+          retry: 1,
+          sequence: { groupOrder: 2 },
+        },
       },
     ],
   },

@@ -42,12 +42,14 @@ describe.skipIf(!hasChromium())('the full view', () => {
     expect(await strip.getByRole('button').count()).toBeLessThan(40);
     await strip.getByRole('button', { name: 'IMG_1007.jpg' }).click();
     await page.getByRole('dialog', { name: 'IMG_1007.jpg' }).waitFor();
-    expect(await strip.locator('[aria-current=true]').getAttribute('aria-label')).toBe('IMG_1007.jpg');
+    await eventually(() => strip.locator('[aria-current=true]').getAttribute('aria-label')).toBe(
+      'IMG_1007.jpg',
+    );
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    expect(await focused(page)).toBe('listbox');
+    await eventually(() => focused(page)).toBe('listbox');
     await page.getByRole('complementary', { name: 'Photo: IMG_1007.jpg' }).waitFor();
-    expect(await page.locator('[role=listbox] .tile.active').getAttribute('data-index')).toBe('6');
+    await eventually(() => page.locator('[role=listbox] .tile.active').getAttribute('data-index')).toBe('6');
   });
 
   test('the far end of a large library is leafed to, with its neighbours', async () => {
@@ -68,7 +70,7 @@ describe.skipIf(!hasChromium())('the full view', () => {
     await page.getByRole('dialog', { name: 'IMG_1001.jpg' }).waitFor();
     await page.keyboard.press('Space');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    expect(await focused(page)).toBe('listbox');
+    await eventually(() => focused(page)).toBe('listbox');
   });
 
   test('zoom by keys, wheel, double click and buttons; moved by arrows and by hand', async () => {
@@ -117,7 +119,7 @@ describe.skipIf(!hasChromium())('the full view', () => {
       await page.keyboard.press('Tab');
       const inside =
         "document.activeElement === document.body || document.activeElement.closest('dialog') !== null";
-      expect(await page.evaluate(inside)).toBe(true);
+      await eventually(() => page.evaluate(inside)).toBe(true);
     }
     await panel.getByLabel('Ask about this photo').focus();
     await page.keyboard.press('Escape');

@@ -105,7 +105,7 @@ describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
     // The beginning of every JPEG in base64.
     expect(calls('similar').at(-1)).toContain('"image":"/9j/');
     const width = "document.querySelector('.likeness img').naturalWidth";
-    expect(await page.evaluate(width)).toBe(512);
+    await eventually(() => page.evaluate(width)).toBe(512);
   });
 
   test('searches are remembered, saved, asked again and removed', async () => {
@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await page.getByRole('group', { name: /^Likely/ }).waitFor();
-    expect(await box.inputValue()).toBe('dog');
+    await eventually(() => box.inputValue()).toBe('dog');
     await page.getByRole('button', { name: 'All photos' }).click();
     await saved.click();
     await page.getByRole('group', { name: /^Likely/ }).waitFor();

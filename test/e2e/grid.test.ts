@@ -35,7 +35,7 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await page.mouse.down();
     await page.mouse.move(first.x + first.width + 20, first.y + 40, { steps: 5 });
     await page.mouse.up();
-    expect(await chosen(page)).toEqual(['0', '1']);
+    await eventually(() => chosen(page)).toEqual(['0', '1']);
     await page.mouse.click(first.x - 8, first.y - 10);
     expect(await chosen(page)).toEqual([]);
   });
@@ -65,7 +65,7 @@ describe.skipIf(!hasChromium())('the grid', () => {
     // The panel, opened before, hears of it as another window would.
     await page.getByRole('region', { name: 'Tags' }).getByText('holiday').waitFor();
     await page.getByRole('button', { name: 'Export…' }).click();
-    expect(await page.evaluate('window.exported')).toEqual([1, 2]);
+    await eventually(() => page.evaluate('window.exported')).toEqual([1, 2]);
     await page.getByRole('dialog', { name: 'Export' }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -83,7 +83,7 @@ describe.skipIf(!hasChromium())('the grid', () => {
     const page = await open({ photos: 30_000 });
     await page.getByRole('group', { name: /^June 2024/ }).waitFor();
     const scrubber = page.getByRole('slider', { name: 'Jump to a date' });
-    expect(await scrubber.getAttribute('aria-valuetext')).toBe('June 2024');
+    await eventually(() => scrubber.getAttribute('aria-valuetext')).toBe('June 2024');
     await scrubber.focus();
     await page.keyboard.press('ArrowDown');
     await eventually(() => scrubber.getAttribute('aria-valuetext')).toBe('May 2024');
@@ -132,7 +132,7 @@ describe.skipIf(!hasChromium())('the grid', () => {
     await photo(page, 1).click({ button: 'right' });
     await page.getByRole('menuitem', { name: 'Describe' }).click();
     await page.getByText('A photo of a dog at rest.').waitFor();
-    expect(await photo(page, 1).getAttribute('aria-label')).toContain('A photo of a dog at rest.');
+    await eventually(() => photo(page, 1).getAttribute('aria-label')).toContain('A photo of a dog at rest.');
   });
 
   test('the folder tree by keyboard, and a folder that leaves the library', async () => {

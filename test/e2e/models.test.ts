@@ -105,6 +105,6 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     await page.getByRole('main', { name: 'Models' }).waitFor();
     await page.getByText('Missing', { exact: true }).waitFor();
     await page.getByText('Iris starter does it instead.').first().waitFor();
-    expect(await page.getByRole('button', { name: /^Remove/ }).allInnerTexts()).toEqual(['Remove']);
+    await eventually(() => page.getByRole('button', { name: /^Remove/ }).allInnerTexts()).toEqual(['Remove']);
   });
 });

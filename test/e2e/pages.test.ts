@@ -16,7 +16,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
       await page.getByRole('main', { name }).waitFor();
       await eventually(() => focusedText(page)).toBe(name);
       expect(page.url()).toMatch(new RegExp(`#/${name.toLowerCase()}$`));
-      expect(await page.title()).toBe(`${name} · Iris`);
+      await eventually(() => page.title()).toBe(`${name} · Iris`);
     }
     await page.goBack();
     await eventually(() => focusedText(page)).toBe('Models');
@@ -35,7 +35,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await page.getByRole('link', { name: 'Jobs' }).click();
     await page.getByRole('link', { name: 'Back to the photos' }).click();
     await page.getByRole('main', { name: 'All photos' }).waitFor();
-    expect(await page.evaluate("document.querySelector('[role=listbox]').scrollTop")).toBe(3000);
+    await eventually(() => page.evaluate("document.querySelector('[role=listbox]').scrollTop")).toBe(3000);
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('searchbox').fill('dog');
     await page.getByRole('group', { name: /^Likely/ }).waitFor();
@@ -57,9 +57,9 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await now.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('region', { name: 'Before' }).getByText('Stopped').first().waitFor();
     const failed = page.getByRole('list', { name: 'Could not be read' });
-    expect(await failed.getByText('The file ends after 1,204 of 88,200 bytes.').count()).toBe(2);
+    await eventually(() => failed.getByText('The file ends after 1,204 of 88,200 bytes.').count()).toBe(2);
     const left = page.getByRole('list', { name: 'Left out' }).getByRole('listitem');
-    expect(await left.count()).toBe(48);
+    await eventually(() => left.count()).toBe(48);
     await page.getByRole('button', { name: 'Show 12 more' }).click();
     await eventually(() => left.count()).toBe(60);
     await page.getByRole('button', { name: 'Try again' }).click();
@@ -77,7 +77,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await page.getByRole('dialog', { name: 'Where are your photos?' }).waitFor();
     await eventually(() => focusedText(page)).toBe('Documents');
     await page.keyboard.press('p');
-    expect(await focusedText(page)).toBe('Pictures');
+    await eventually(() => focusedText(page)).toBe('Pictures');
     await page.keyboard.press('Enter');
     await eventually(() => focusedText(page)).toBe('2023');
     await page.getByText('12 photos directly in here').waitFor();
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await eventually(() => focusedText(page)).toBe('2024');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
-    expect(await focusedText(page)).toBe('Choose “Pictures”');
+    await eventually(() => focusedText(page)).toBe('Choose “Pictures”');
     await page.keyboard.press('Enter');
     await page.locator('.tile img.loaded').first().waitFor();
     expect(calls('addFolder')).toEqual(['addFolder {"path":"/home/you/Pictures"}']);
@@ -121,9 +121,11 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await page.reload();
     await page.getByRole('heading', { name: '设置' }).waitFor();
     const look = 'getComputedStyle(document.documentElement)';
-    expect(await page.evaluate(`${look}.colorScheme`)).toBe('dark');
-    expect(await page.evaluate(`${look}.backgroundColor`)).toBe('rgb(17, 18, 20)');
-    expect(await page.getByRole('checkbox', { name: '单个字母用作快捷键' }).isChecked()).toBe(false);
+    await eventually(() => page.evaluate(`${look}.colorScheme`)).toBe('dark');
+    await eventually(() => page.evaluate(`${look}.backgroundColor`)).toBe('rgb(17, 18, 20)');
+    await eventually(() => page.getByRole('checkbox', { name: '单个字母用作快捷键' }).isChecked()).toBe(
+      false,
+    );
   });
 
   test('a folder is removed only after a second yes', async () => {
@@ -132,7 +134,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await page.getByRole('button', { name: 'Remove Trips' }).click();
     const sure = page.getByRole('dialog', { name: 'Remove “Trips” from the library?' });
     await sure.getByText('Your photos on disk stay as they are.').waitFor();
-    expect(await focusedText(page)).toBe('Cancel');
+    await eventually(() => focusedText(page)).toBe('Cancel');
     await page.keyboard.press('Enter');
     expect(calls('removeFolder')).toEqual([]);
     await page.getByRole('button', { name: 'Remove Trips' }).click();
@@ -150,7 +152,7 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await page.getByRole('button', { name: 'Check this computer' }).click();
     await page.getByText('Something needs attention.').waitFor();
     const cpu = page.getByRole('row').filter({ hasText: '34.1' });
-    expect(await cpu.innerText()).toMatch(/cpu\s*used\s+34\.1\s+1/);
+    await eventually(() => cpu.innerText()).toMatch(/cpu\s*used\s+34\.1\s+1/);
     await page.getByText('No adapter was found.').waitFor();
   });
 
@@ -167,19 +169,19 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     await page.keyboard.press('Control+k');
     await page.keyboard.type('thdark');
     await page.keyboard.press('Enter');
-    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    await eventually(() => page.locator('html').getAttribute('data-theme')).toBe('dark');
     await page.keyboard.press('Control+k');
     await page.keyboard.type('qqq');
     await palette.getByText('No command fits.').first().waitFor();
     await page.keyboard.press('Escape');
     await palette.waitFor({ state: 'hidden' });
-    expect(await page.evaluate("document.activeElement.getAttribute('role')")).toBe('listbox');
+    await eventually(() => page.evaluate("document.activeElement.getAttribute('role')")).toBe('listbox');
     await page.keyboard.press('Control+k');
     await page.keyboard.press('ArrowUp');
     await page.keyboard.press('ArrowDown');
     await eventually(() => chosen.innerText()).toContain('Search photos');
     await page.keyboard.press('Enter');
-    expect(await page.evaluate("document.activeElement.getAttribute('role')")).toBe('searchbox');
+    await eventually(() => page.evaluate("document.activeElement.getAttribute('role')")).toBe('searchbox');
   });
 
   test('the library folds away, and the photo panel is made wider by key and by hand', async () => {
@@ -190,10 +192,10 @@ describe.skipIf(!hasChromium())('the working pages', () => {
     const panel = page.getByRole('complementary');
     const edge = page.getByRole('separator', { name: 'Width of the photo panel' });
     const width = async (): Promise<number> => Math.round((await panel.boundingBox())?.width ?? 0);
-    expect(await width()).toBe(360);
+    await eventually(width).toBe(360);
     await edge.press('ArrowLeft');
     await eventually(width).toBe(380);
-    expect(await edge.getAttribute('aria-valuenow')).toBe('380');
+    await eventually(() => edge.getAttribute('aria-valuenow')).toBe('380');
     const box = await edge.boundingBox();
     if (!box) throw new Error('The edge is not drawn.');
     await page.mouse.move(box.x + 4, 400);

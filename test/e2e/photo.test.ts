@@ -61,10 +61,10 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
     await page.getByRole('img', { name: 'Map of the world with a pin at 48.85840° N, 2.29450° E' }).waitFor();
     await page.getByRole('button', { name: 'Show the surroundings' }).click();
     await page.getByRole('button', { name: 'Copy the coordinates' }).click();
-    expect(await page.evaluate('navigator.clipboard.readText()')).toBe('48.858400, 2.294500');
+    await eventually(() => page.evaluate('navigator.clipboard.readText()')).toBe('48.858400, 2.294500');
     const link = page.getByRole('link', { name: 'Open in OpenStreetMap' });
-    expect(await link.getAttribute('rel')).toBe('noopener noreferrer');
-    expect(await link.getAttribute('target')).toBe('_blank');
+    await eventually(() => link.getAttribute('rel')).toBe('noopener noreferrer');
+    await eventually(() => link.getAttribute('target')).toBe('_blank');
     await page.getByText('that leaves this computer').waitFor();
   });
 
@@ -107,7 +107,7 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
     await page.getByRole('button', { name: 'What is the animal doing?' }).click();
     const answer = page.locator('.answer');
     await answer.locator('strong', { hasText: 'brown' }).waitFor();
-    expect(await answer.getByRole('listitem').allInnerTexts()).toEqual(['one', 'two']);
+    await eventually(() => answer.getByRole('listitem').allInnerTexts()).toEqual(['one', 'two']);
     await answer.getByText('[here](https://evil.test/)').waitFor();
     expect(await answer.getByRole('link').count()).toBe(0);
   });
@@ -121,7 +121,7 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
     const page = await pages.show(engine);
     await page.getByRole('option').nth(3).click();
     await page.getByText('There is no model here that can answer.').waitFor();
-    expect(await page.getByRole('button', { name: 'Describe again' }).isDisabled()).toBe(true);
+    await eventually(() => page.getByRole('button', { name: 'Describe again' }).isDisabled()).toBe(true);
     expect(await page.getByLabel('Ask about this photo').count()).toBe(0);
   });
 });

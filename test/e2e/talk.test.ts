@@ -22,7 +22,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await panel.getByLabel('Begin the description with').fill('A painting of');
     await panel.getByRole('button', { name: 'Describe again' }).click();
     await panel.locator('blockquote.thought', { hasText: 'A painting of a dog at rest.' }).waitFor();
-    expect(await panel.locator('blockquote.own').innerText()).toContain('Our old boat');
+    await eventually(() => panel.locator('blockquote.own').innerText()).toContain('Our old boat');
     await panel.getByText('begun with “A painting of”').waitFor();
     await panel.getByText('1 earlier caption').waitFor();
     await panel.getByText('Details').click();
@@ -44,7 +44,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByRole('button', { name: 'Stop' }).waitFor();
     await page.getByText(answered).waitFor();
     expect(calls('chat').at(-1)).toBe('chat {"photo":{"id":2},"again":true}');
-    expect(await page.getByText('This looks').count()).toBe(1);
+    await eventually(() => page.getByText('This looks').count()).toBe(1);
 
     await page.getByRole('option', { name: 'IMG_1003.jpg' }).click();
     await page.getByText(answered).waitFor({ state: 'detached' });
@@ -70,7 +70,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     // Longer than all words would take, were they still coming.
     await page.waitForTimeout(5000);
     expect(await page.getByText(answered).count()).toBe(0);
-    expect(await page.getByText('This looks like').count()).toBe(1);
+    await eventually(() => page.getByText('This looks like').count()).toBe(1);
     await page.getByText('What the model was given').waitFor();
   });
 
@@ -96,12 +96,12 @@ describe.skipIf(!hasChromium())('a photo', () => {
     engine.photo = (args) => come.then(() => photo(args));
     await page.keyboard.press('c');
     await page.keyboard.type('Our boat');
-    expect(await page.getByLabel('Your caption').inputValue()).toBe('Our boat');
+    await eventually(() => page.getByLabel('Your caption').inputValue()).toBe('Our boat');
     await page.keyboard.press('Escape');
     await page.getByRole('listbox').focus();
     await page.keyboard.press('t');
     await page.keyboard.type('Where is it?');
-    expect(await page.getByLabel('Ask about this photo').inputValue()).toBe('Where is it?');
+    await eventually(() => page.getByLabel('Ask about this photo').inputValue()).toBe('Where is it?');
     arrive();
     await page.getByText('Similar photos').waitFor();
     await page.keyboard.press('Enter');
