@@ -20,7 +20,7 @@ const parts: [part: string, files: RegExp, mayImport: string[]][] = [
   ['inference', /^main\/inference\//, ['shared', 'lib', 'inference']],
   ['compute', /^main\/compute\//, ['shared', 'lib', 'store', 'inference', 'compute']],
   ['services', /^main\/services\//, ['shared', 'lib', 'store', 'inference', 'compute']],
-  ['job', /^main\/index-job\.ts$/, ['shared', 'lib', 'store', 'compute', 'services']],
+  ['job', /^main\/index(?:-job|ing)\.ts$/, ['shared', 'lib', 'store', 'compute', 'services', 'job']],
   ['engine', /^main\/engine\.ts$/, ['shared', 'lib', 'store', 'compute', 'services', 'job']],
   ['web', /^main\/web[^/]*\.ts$/, ['shared', 'lib', 'web']],
   ['cli', /^main\/cli(?:\.ts|\/)/, ['shared', 'lib', 'engine', 'web', 'cli']],

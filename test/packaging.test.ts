@@ -115,7 +115,7 @@ describe('The configuration', () => {
 describe('Native files', () => {
   it('are found in every package that has some', () => {
     const owners = new Set(natives.map((file) => file.split('/')[1]));
-    expect([...owners].sort()).toEqual(['@img', 'better-sqlite3', 'onnxruntime-node', 'usearch']);
+    expect([...owners].sort()).toEqual(['@img', '@parcel', 'better-sqlite3', 'onnxruntime-node', 'usearch']);
   });
   it('are all unpacked', () => {
     expect(natives.filter((file) => !unpacked(file))).toEqual([]);
@@ -151,9 +151,9 @@ describe('Native files', () => {
         expect(needed.length).toBeGreaterThan(1);
       });
       it('has nothing for other machines', () => {
-        // @img's are chosen by npm, for the machine that builds.
+        // @img's and @parcel's are chosen by npm, for the machine that builds.
         const foreign = packed
-          .filter((file) => !file.includes('@img'))
+          .filter((file) => !/@(?:img|parcel)\//.test(file))
           .filter((file) => !file.includes(os) || !file.includes(arch));
         expect(foreign).toEqual([]);
       });
@@ -164,6 +164,11 @@ describe('Native files', () => {
         expect(isPacked(`node_modules/@img/sharp-${os}-${arch}/lib/sharp-${os}-${arch}.node`, system)).toBe(
           true,
         );
+      });
+      it('has the watcher for it, by the lock file', () => {
+        const name = `node_modules/@parcel/watcher-${os}-${arch}${os === 'linux' ? '-glibc' : ''}`;
+        expect(readFileSync(path.join(checkout, 'package-lock.json'), 'utf8')).toContain(`"${name}"`);
+        expect(unpacked(`${name}/watcher.node`)).toBe(true);
       });
       it('has its ExifTool and not the other', () => {
         const mine = system === 'win' ? 'exe' : 'pl';

@@ -1,6 +1,6 @@
 /** The composition root: the whole application as one plain object that any host can hold. */
 import path from 'node:path';
-import type { Args, Engine, Job, ModelInfo } from '../shared/contract.ts';
+import type { Engine, ModelInfo } from '../shared/contract.ts';
 import { AppError } from '../shared/errors.ts';
 import { Lanes } from './compute/lanes.ts';
 import type { Fork } from './compute/ports.ts';
@@ -8,7 +8,7 @@ import { places } from './lib/places.ts';
 import { listRoots } from './store/browse.ts';
 import { libraryExists, openLibrary, type ReadDb, type WriteDb } from './store/database.ts';
 import { reconcile } from './store/decisions.ts';
-import { removeRoot, roots } from './store/files.ts';
+import { removeRoot } from './store/files.ts';
 import { thumbnail } from './store/results.ts';
 import { clearMessages, writeCaption } from './store/texts.ts';
 import { Ask } from './services/ask.ts';
@@ -16,9 +16,9 @@ import { classify } from './services/classify.ts';
 import { catalog } from './services/catalog.ts';
 import { examine } from './services/doctor.ts';
 import { exportCaptions, requireFolder, type ExportProgress } from './services/export.ts';
-import { runIndex } from './index-job.ts';
+import { Indexing } from './indexing.ts';
 import { Jobs } from './services/jobs.ts';
-import { addFolder, addFolders } from './services/library.ts';
+import { addFolder } from './services/library.ts';
 import {
   connectFolder,
   copyModel,
@@ -50,6 +50,8 @@ export interface EngineOptions {
   maxRssMb?: number;
   /** After so long without a call the process of a model that does nothing ends. */
   idleMs?: number;
+  /** Folders are watched, and looked at when they have rested so long after a change; without it they are not. */
+  watchMs?: number;
   computeEntry?: string;
   /** How compute processes are started; Node's own fork without it. */
   fork?: Fork;
@@ -98,21 +100,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await (await searching.get()).refresh({ rebuild: true });
   };
 
-  async function index(args: Args<'index'>): Promise<Job> {
-    const { folders: chosen, samples = false, captions = true, retry = false, accept = false } = args;
-    const db = writes();
-    const named = samples ? [places.samples] : chosen;
-    const targets = named ? await addFolders(db, named) : roots(db).map((root) => ({ root, start: '' }));
-    const model = await models.toIndex();
-    const writing = await models.use('caption');
-    const onIndexed = async (): Promise<void> => {
-      if (models.settle(db)) await rebuild();
-    };
-    const how = { captions, retry, accept, onPresence: rebuild, onIndexed };
-    const job = { db, lanes, model, writer: writing, targets, ...how };
-    return jobs.start((progress, signal) => runIndex(job, progress, signal));
-  }
-
   /** A model's folder has come into the library: everyone hears of it. */
   async function arrived(id: string): Promise<ModelInfo> {
     await models.look(false);
@@ -120,15 +107,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return models.info(models.find(id));
   }
 
-  /** A job that runs goes on with the new model; else one starts where photos wait for it. */
-  async function useModel({ role, id }: Args<'useModel'>): Promise<Job | null> {
-    await models.choose(writes(), role, id);
-    if (role !== 'search') return null;
-    const running = jobs.list().some(({ kind, phase }) => kind === 'index' && phase !== 'finished');
-    if (running) await jobs.stop('index');
-    if (!models.switching) await rebuild();
-    return models.switching || running ? await index({ captions: running }) : null;
-  }
+  const indexing = new Indexing(
+    { db, writes, library, jobs, models, lanes, rebuild },
+    writer ? options.watchMs : undefined,
+  );
 
   return {
     status: async () => ({
@@ -140,17 +122,19 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }),
     async addFolder({ path }) {
       const { root } = await addFolder(writes(), path);
+      indexing.follow();
       const listed = listRoots(db).find(({ id }) => id === root.id);
       if (!listed) throw new AppError('internal', `The folder ${path} was not kept.`);
       return listed;
     },
     async removeFolder({ id }) {
       removeRoot(writes(), id);
+      indexing.follow();
       await rebuild();
     },
-    index,
+    index: (args) => indexing.start(args),
     jobs: () => Promise.resolve(jobs.list()),
-    cancel: async ({ job }) => jobs.cancel(job),
+    cancel: async ({ job }) => indexing.cancel(job),
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
     ...catalog(db, lanes.browse(), writes, changed),
@@ -214,7 +198,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await models.forget(db, model);
       onChange();
     },
-    useModel,
+    async useModel({ role, id }) {
+      if (role === 'search') return await indexing.withModel(id);
+      await models.choose(writes(), role, id);
+      return null;
+    },
     async licence({ id }) {
       const { dir, manifest } = models.find(id);
       return { text: await licenceText(dir, manifest) };
@@ -234,12 +222,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     picture: (photoId) => pictures.get(photoId),
     thumbnail: (photoId) => Promise.resolve(thumbnail(db, photoId)),
     async close() {
+      await indexing.close();
       await jobs.close();
       await lanes.close();
       db.close();
     },
   };
 }
+
+/** For hosts that stay: long enough for a copy of many photos to go on without a look between. */
+export const restMs = 2000;
 
 /** Long enough for a page to show its first photos. */
 const searchReadyMs = 2000;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Args, Engine, IndexReport, Job, SearchHit } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { places } from '../lib/places.ts';
-import { makeReady } from '../engine.ts';
+import { makeReady, restMs } from '../engine.ts';
 import { serveWeb } from '../web.ts';
 import {
   modelOf,
@@ -221,7 +221,7 @@ export async function doctor(options: Common): Promise<number> {
 }
 
 export async function serve(options: Common & { port?: number }): Promise<number> {
-  return await withEngine(options, 'write', 'iris serve', async (engine) => {
+  return await withEngine({ ...options, watchMs: restMs }, 'write', 'iris serve', async (engine) => {
     await serveUntilStopped(engine, options.port);
     return 0;
   });

@@ -7,7 +7,7 @@ import { log } from '../lib/log.ts';
 import { duration } from '../lib/progress.ts';
 
 /** Options that every command has. */
-export interface Common extends Pick<EngineOptions, 'fork'> {
+export interface Common extends Pick<EngineOptions, 'fork' | 'watchMs'> {
   library: string;
   json?: true;
 }
@@ -43,6 +43,7 @@ export async function withEngine<T>(
     access,
     holder,
     ...(options.fork && { fork: options.fork }),
+    ...(options.watchMs !== undefined && { watchMs: options.watchMs }),
   });
   try {
     return await use(engine);

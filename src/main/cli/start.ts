@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { restMs } from '../engine.ts';
 import { defaultLibrary, places } from '../lib/places.ts';
 import { indexFolders, serveUntilStopped } from './commands.ts';
 import { say, withEngine, type Common } from './output.ts';
@@ -12,7 +13,7 @@ export async function startApp(folders: string[], options: Common): Promise<numb
   const chosen = folders.length > 0 ? folders.map((folder) => path.resolve(folder)) : [places.samples];
   const electron = electronProgram();
   const window = electron !== undefined && path.resolve(options.library) === defaultLibrary();
-  await withEngine(options, 'write', 'npm start', async (engine) => {
+  await withEngine({ ...options, watchMs: restMs }, 'write', 'npm start', async (engine) => {
     const { report, error } = await indexFolders(engine, { folders: chosen });
     if (error) say(`iris: ${error}`);
     if (report)

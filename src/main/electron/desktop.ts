@@ -5,7 +5,7 @@ import process from 'node:process';
 import type { Engine } from '../../shared/contract.ts';
 import { channels, type DesktopCommand } from '../../shared/desktop.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { createEngine, makeReady } from '../engine.ts';
+import { createEngine, makeReady, restMs } from '../engine.ts';
 import { log } from '../lib/log.ts';
 import { defaultLibrary, places } from '../lib/places.ts';
 import { guardContents, guardSession } from './guards.ts';
@@ -56,7 +56,7 @@ export function startDesktop(paths: readonly string[]): void {
 async function openEngine(): Promise<Engine> {
   const options = { library: defaultLibrary(), holder: 'the Iris window', fork: forkUtility };
   try {
-    return await createEngine({ ...options, access: 'write' });
+    return await createEngine({ ...options, access: 'write', watchMs: restMs });
   } catch (error) {
     if (!(error instanceof AppError && error.code === 'busy')) throw error;
     log.warn(error.message);

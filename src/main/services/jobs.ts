@@ -14,10 +14,14 @@ export interface Progress {
   pass(): Promise<void>;
 }
 
+/** Whether a person asked for a job, or Iris does it of its own accord. */
+export type Ground = 'foreground' | 'background';
+
 export type Work<T> = (progress: Progress, signal: AbortSignal) => Promise<T>;
 
 interface Running {
   job: Job;
+  ground: Ground;
   controller: AbortController;
   gate: Gate;
   /** Of the present phase since its start, or since it was resumed. */
@@ -47,8 +51,8 @@ export class Jobs {
   }
 
   /** Starts indexing and returns at once; the report becomes the job's. */
-  start(work: Work<IndexReport>): Job {
-    const entry = this.#begin('index');
+  start(work: Work<IndexReport>, ground: Ground = 'foreground'): Job {
+    const entry = this.#begin('index', ground);
     const job = { ...entry.job };
     entry.finished = this.#run(entry, async (progress, signal) => {
       await Promise.resolve(); // the caller gets the job before its first news
@@ -68,11 +72,15 @@ export class Jobs {
     return await result.finally(() => signal?.removeEventListener('abort', stop));
   }
 
-  #begin(kind: Job['kind']): Running {
-    if ([...this.#running.values()].some((entry) => entry.job.kind === kind))
-      throw new AppError('busy', busy[kind]);
+  runs(kind: Job['kind']): boolean {
+    return [...this.#running.values()].some((entry) => entry.job.kind === kind);
+  }
+
+  #begin(kind: Job['kind'], ground: Ground = 'foreground'): Running {
+    if (this.runs(kind)) throw new AppError('busy', busy[kind]);
     const entry: Running = {
       job: newJob(this.#nextId++, kind),
+      ground,
       controller: new AbortController(),
       gate: new Gate(),
       rate: new Rate(),
@@ -97,7 +105,7 @@ export class Jobs {
     } finally {
       job.phase = 'finished';
       this.#running.delete(job.id);
-      this.#past = [...this.#past, job].slice(-remembered);
+      if (worthTelling(entry)) this.#past = [...this.#past, job].slice(-remembered);
       this.publish({ type: 'job', job: { ...job } });
     }
   }
@@ -152,12 +160,15 @@ export class Jobs {
     abort(this.#find(id));
   }
 
-  /** Cancels the job of this kind, if one runs, and waits for its end. */
-  async stop(kind: Job['kind']): Promise<void> {
-    const entry = [...this.#running.values()].find(({ job }) => job.kind === kind);
-    if (!entry) return;
+  /** Cancels the job of this kind, if one runs, or only one that Iris began; waits for its end. Tells whether there was one. */
+  async stop(kind: Job['kind'], only?: Ground): Promise<boolean> {
+    const entry = [...this.#running.values()].find(
+      ({ job, ground }) => job.kind === kind && ground === (only ?? ground),
+    );
+    if (!entry) return false;
     abort(entry);
     await entry.finished;
+    return true;
   }
 
   #find(id: number): Running {
@@ -190,6 +201,11 @@ export class Jobs {
     await Promise.all(running.map((entry) => entry.finished));
     for (const listener of this.#listeners) listener.end();
   }
+}
+
+/** A look of Iris' own that found all as it was is no news. */
+function worthTelling({ job, ground }: Running): boolean {
+  return ground === 'foreground' || job.state === 'failed' || (job.report?.indexed ?? 0) > 0;
 }
 
 /** Also lets go of what is held: a cancelled job has to see that it is. */
