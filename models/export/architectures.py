@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export import blip, blip2, chameleon, dual_encoder, flava, fusion, vlm
+from export import blip, blip2, chameleon, dual_encoder, flava, fusion, grids, vlm
 from export.folder import Checkpoint, ModelFolder
 
 ARCHITECTURES = {
@@ -16,10 +16,12 @@ ARCHITECTURES = {
     "ChineseCLIPModel": dual_encoder.chinese_clip,
     "CLIPModel": dual_encoder.clip,
     "GitForCausalLM": vlm.git,
+    "Idefics3ForConditionalGeneration": grids.idefics3,
     "InstructBlipForConditionalGeneration": blip2.instructed,
     "FlavaForPreTraining": flava.flava,
     "LlavaForConditionalGeneration": vlm.llava,
     "SiglipModel": dual_encoder.siglip,
+    "SmolVLMForConditionalGeneration": grids.smolvlm,
     "ViltForImageAndTextRetrieval": fusion.match,
     "ViltForQuestionAnswering": fusion.answer,
     "VisionEncoderDecoderModel": vlm.vision_encoder_decoder,

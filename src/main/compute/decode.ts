@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { enlarge, resizePlan } from '../inference/preprocess.ts';
+import { packTiles, tilePlan } from '../inference/grid.ts';
+import { enlarge, kernels, resizePlan } from '../inference/preprocess.ts';
 import type { Pixels, Preprocess } from '../inference/model.ts';
 import { imageType, headBytes } from '../lib/image-type.ts';
 
@@ -131,19 +132,38 @@ export async function closeUpOf(picture: Picture): Promise<Uint8Array> {
 
 /** The picture at the model's own size and fit, as bytes RGB. */
 export async function pixelsFor(picture: Picture, preprocess: Preprocess): Promise<Pixels> {
+  if (preprocess.fit === 'tiles') return await tilesOf(picture, preprocess);
   const plan = resizePlan(picture.width, picture.height, preprocess);
   if (plan.width === picture.width && plan.height === picture.height && !plan.crop && !plan.pad)
     return picture.data;
-  const larger = plan.width > picture.width || plan.height > picture.height;
-  let image = larger
-    ? raw({ ...plan, data: Buffer.from(enlarge(picture.data, picture, plan, preprocess.resample)) })
-    : raw(picture).resize(plan.width, plan.height, { fit: 'fill', kernel: plan.kernel });
+  let image = resized(picture, plan, preprocess.resample);
   if (plan.crop) image = image.extract(plan.crop);
   if (plan.pad) {
     const [r, g, b] = plan.pad.colour;
     image = image.extend({ ...plan.pad, background: { r, g, b } });
   }
   return await image.raw().toBuffer();
+}
+
+function resized(
+  picture: Picture,
+  to: { width: number; height: number },
+  resample: Preprocess['resample'],
+): Sharp {
+  const { width, height } = to;
+  const larger = width > picture.width || height > picture.height;
+  if (larger) return raw({ width, height, data: Buffer.from(enlarge(picture.data, picture, to, resample)) });
+  return raw(picture).resize(width, height, { fit: 'fill', kernel: kernels[resample] });
+}
+
+/** The picture in tiles, and as a whole. */
+async function tilesOf(picture: Picture, preprocess: Preprocess): Promise<Pixels> {
+  const { sizes, grid } = tilePlan(picture, preprocess);
+  let large = picture;
+  for (const size of sizes)
+    large = { ...size, data: await resized(large, size, preprocess.resample).raw().toBuffer() };
+  const whole = await resized(large, preprocess, preprocess.resample).raw().toBuffer();
+  return packTiles(large, whole, grid);
 }
 
 /** Tells a changed picture from changed metadata: the hash of the decoded, upright pixels. */

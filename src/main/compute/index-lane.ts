@@ -69,7 +69,7 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
     identify: ({ files }) => Promise.all(files.map((file) => decoding(() => identify(file)))),
     process,
     async pixels({ file, preprocess }) {
-      const { decoded } = await openPhoto(file);
+      const { decoded } = await openPhoto(file, preprocess.longest);
       return await pixelsFor(decoded.picture, preprocess);
     },
     picture: ({ file }) =>

@@ -2,6 +2,7 @@
 import { AppError } from '../../shared/errors.ts';
 import type { Decoder, Step } from './generate.ts';
 import { emptyCache, freeCache, selectRows, takeCache, type KvCache } from './kv-cache.ts';
+import type { ImageRun } from './prompt.ts';
 import type { Session, Tensor } from './session.ts';
 import { floats, integers, readFloats, type Feed } from './tensors.ts';
 
@@ -26,6 +27,8 @@ export interface CausalPrompt {
   prefixes: readonly Float32Array[];
   ids: readonly number[];
   imageAt?: number;
+  /** Instead of `imageAt`, where the prefix is read in parts. */
+  runs?: readonly ImageRun[];
 }
 
 /**
@@ -83,29 +86,45 @@ async function embed(session: Session, ids: readonly number[], dims: number[]): 
 export async function embedPrompt(
   session: Session,
   generate: Pick<CausalFacts, 'imageTokens' | 'width'>,
-  { prefixes, ids, imageAt = 0 }: CausalPrompt,
+  { prefixes, ids, imageAt = 0, runs = [{ at: imageAt, count: generate.imageTokens }] }: CausalPrompt,
 ): Promise<Required<Pick<Added, 'embeds' | 'dims'>>> {
   const words = await embed(session, ids, [1, ids.length]);
-  const size = generate.imageTokens * generate.width;
-  if (words.length !== ids.length * generate.width) {
-    const width = words.length / ids.length;
-    throw new AppError(
-      'model',
-      `Token embeddings have ${width} numbers where model.json says ${generate.width}.`,
-    );
+  const { width } = generate;
+  const places = runs.reduce((sum, { count }) => sum + count, 0);
+  if (words.length !== ids.length * width) {
+    const found = words.length / ids.length;
+    throw new AppError('model', `Token embeddings have ${found} numbers where model.json says ${width}.`);
   }
-  const embeds = new Float32Array(prefixes.length * (size + words.length));
-  const before = words.subarray(0, imageAt * generate.width);
+  const positions = places + ids.length;
+  const embeds = new Float32Array(prefixes.length * positions * width);
   prefixes.forEach((prefix, row) => {
-    if (prefix.length !== size) {
+    if (prefix.length !== places * width) {
+      const size = places * width;
       throw new AppError('internal', `An image prefix has ${prefix.length} numbers instead of ${size}.`);
     }
-    const start = row * (size + words.length);
-    embeds.set(before, start);
-    embeds.set(prefix, start + before.length);
-    embeds.set(words.subarray(before.length), start + before.length + size);
+    weave(embeds.subarray(row * positions * width, (row + 1) * positions * width), {
+      words,
+      prefix,
+      width,
+      runs,
+    });
   });
-  return { embeds, dims: [prefixes.length, generate.imageTokens + ids.length, generate.width] };
+  return { embeds, dims: [prefixes.length, positions, width] };
+}
+
+/** Writes a row: the words, and between them the parts of the prefix. */
+function weave(
+  row: Float32Array,
+  from: { words: Float32Array; prefix: Float32Array; width: number; runs: readonly ImageRun[] },
+): void {
+  const { words, prefix, width, runs } = from;
+  let [read, seen] = [0, 0];
+  for (const { at, count } of runs) {
+    row.set(words.subarray(read * width, at * width), (read + seen) * width);
+    row.set(prefix.subarray(seen * width, (seen + count) * width), (at + seen) * width);
+    [read, seen] = [at, seen + count];
+  }
+  row.set(words.subarray(read * width), (read + seen) * width);
 }
 
 /**

@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
 import { AppError, reasonOf } from '../../shared/errors.ts';
+import type { Grid } from './grid.ts';
 import type { Prompt, Turn } from './model.ts';
 import { readJson } from './parts.ts';
-import { fill, type LanguageFacts, type Render } from './prompt.ts';
+import { fill, type ImageRun, type LanguageFacts, type Rendered } from './prompt.ts';
 import type { Piece, Tokenizer } from './tokenizer.ts';
 
 /** What the manifest says of a chat model. Its `*Template`s give what a message says, such as `{question}`. */
@@ -19,6 +20,32 @@ export interface ChatFacts extends LanguageFacts {
   chatTemplate: string;
   /** The token in whose place the picture comes, as the template writes it. */
   imageToken: string;
+  photoText?: PhotoText | undefined;
+}
+
+/** How a photo in a grid is written where the template has its token; `{image}` is one cell's tokens. */
+export const photoTextSchema = z.strictObject({
+  /** Each cell, with `{row}` and `{column}` from 1. */
+  cell: z.string().includes('{image}'),
+  rowEnd: z.string(),
+  /** After all rows: the whole, where the model also sees that. */
+  end: z.string(),
+  /** Instead of all this, for a photo that is one cell. */
+  single: z.string().includes('{image}').optional(),
+});
+
+type PhotoText = z.infer<typeof photoTextSchema>;
+
+function writePhoto(text: PhotoText, { rows, columns }: Grid, image: string): string {
+  const filled = (template: string, row = 0, column = 0): string =>
+    template.replace(/\{(row|column|image)\}/g, (_, name: string) =>
+      name === 'image' ? image : String(name === 'row' ? row + 1 : column + 1),
+    );
+  if (rows * columns === 0) return filled(text.single ?? text.end);
+  const written = Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (__, column) => filled(text.cell, row, column)).join(''),
+  );
+  return written.map((row) => row + text.rowEnd).join('') + filled(text.end);
 }
 
 const token = z
@@ -27,24 +54,49 @@ const token = z
 const configSchema = z.looseObject({ bos_token: token, eos_token: token });
 const templateSchema = z.looseObject({ chat_template: z.string() });
 
+/** A prompt about a photo of this grid; a grid is only needed where the manifest has `photoText`. */
+export type RenderPhoto = (prompt: Prompt, turns: readonly Turn[], grid?: Grid) => Rendered;
+
 /** Opens the model's chat template. Throws AppError('model') where it cannot be read. */
-export async function openChat(dir: string, facts: ChatFacts, tokenizer: Tokenizer): Promise<Render> {
+export async function openChat(dir: string, facts: ChatFacts, tokenizer: Tokenizer): Promise<RenderPhoto> {
   const path = join(dir, facts.chatTemplate);
   const { bos_token, eos_token } = configSchema.parse(await readJson(join(dir, facts.tokenizerConfig)));
   const [picture, ...rest] = tokenizer.encode(facts.imageToken, { addSpecialTokens: false, plain: false });
   const template = await readTemplate(path);
   if (picture === undefined || rest.length > 0)
     throw new AppError('model', `${path}: "${facts.imageToken}" is not one token of the tokenizer.`);
-  return (prompt, turns) => {
+  return (prompt, turns, grid) => {
     const { messages, texts } = conversation(facts, prompt, turns);
     const variables = { messages, add_generation_prompt: true, bos_token, eos_token };
     const pieces = piecesOf(render(template, path, variables), texts);
     if (prompt.question === undefined) pieces.push(...begun(pieces, prompt.caption?.trim() ?? ''));
-    const ids = tokenizer.encodePieces(pieces);
+    const text = pieces.map((piece) => piece.text).join('');
+    const ids = tokenizer.encodePieces(pieces.map((piece) => withPhoto(facts, piece, grid)));
     const imageAt = ids.indexOf(picture);
     if (imageAt < 0) throw new AppError('model', `${path} wrote no ${facts.imageToken} for the picture.`);
-    return { text: pieces.map(({ text }) => text).join(''), ids: ids.toSpliced(imageAt, 1), imageAt };
+    if (!facts.photoText) return { text, ids: ids.toSpliced(imageAt, 1), imageAt };
+    return { text, ids: ids.filter((id) => id !== picture), imageAt, runs: runsOf(ids, picture) };
   };
+}
+
+/** What the template wrote, with the photo's own text for its token. */
+function withPhoto({ photoText, imageToken, imageTokens }: ChatFacts, piece: Piece, grid?: Grid): Piece {
+  if (piece.plain || !photoText || !grid) return piece;
+  const written = writePhoto(photoText, grid, imageToken.repeat(imageTokens));
+  return { ...piece, text: piece.text.replaceAll(imageToken, () => written) };
+}
+
+/** Where the picture's tokens are among the others. */
+function runsOf(ids: readonly number[], picture: number): ImageRun[] {
+  const runs: ImageRun[] = [];
+  let words = 0;
+  for (const [place, id] of ids.entries()) {
+    const last = runs.at(-1);
+    if (id !== picture) words++;
+    else if (last && ids[place - 1] === picture) last.count++;
+    else runs.push({ at: words, count: 1 });
+  }
+  return runs;
 }
 
 async function readTemplate(path: string): Promise<Template> {

@@ -8,9 +8,9 @@
 import { AppError, throwIfAborted } from '../../shared/errors.ts';
 import { pick, type Decoder, type Step } from './generate.ts';
 import type { Prompt, Scored, ScoreOptions } from './model.ts';
-import { fitPrompt, type FittedPrompt } from './prompt.ts';
+import { fitPrompt, type FittedPrompt, type Render } from './prompt.ts';
 import { logSoftmax } from './sampling.ts';
-import type { Language } from './writer.ts';
+import { renderOf, type Language } from './writer.ts';
 
 /** Rows of a step; where a tree is wider, its parts are run one after the other from a copy of the cache. */
 const rowsAtOnce = 32;
@@ -78,7 +78,7 @@ export async function scoreTexts<Cache>(
   { prompt = {}, prior = false, end = false, signal }: ScoreOptions,
 ): Promise<Scored[]> {
   if (texts.length === 0) return [];
-  const fitted = fitBeside(language, texts, prompt);
+  const fitted = fitBeside(language, texts, prompt, renderOf(language, prefix));
   const [stop = 0] = language.facts.eos;
   const ids = texts.map((text) => [...tokensAfter(language, fitted, prompt, text), ...(end ? [stop] : [])]);
   const seen = await logLikelihoods(language.decoder([prefix], fitted, prompt), ids, signal);
@@ -92,9 +92,10 @@ export async function scoreTexts<Cache>(
 
 /** The prompt with room for the longest text, the end of the text and a space between them included. */
 function fitBeside<Cache>(
-  { facts, tokenizer, render }: Language<Cache>,
+  { facts, tokenizer }: Language<Cache>,
   texts: readonly string[],
   prompt: Prompt,
+  render: Render | undefined,
 ): FittedPrompt {
   const sizes = texts.map((text) => tokenizer.encode(text, plain).length + 2);
   const longest = Math.max(...sizes);

@@ -25,8 +25,13 @@ export const preprocessSchema = z.strictObject({
   version: z.int(),
   width: z.int().positive(),
   height: z.int().positive(),
-  /** `fill` squashes, `cover` crops the centre, `contain` pads with the mean. */
-  fit: z.enum(['fill', 'cover', 'contain']),
+  /**
+   * `fill` squashes, `cover` crops the centre, `contain` pads with the mean; `tiles` cuts a larger picture into squares
+   * of this size, see grid.ts.
+   */
+  fit: z.enum(['fill', 'cover', 'contain', 'tiles']),
+  /** Of `tiles`: what the longer side is made before the photo is cut. */
+  longest: z.int().positive().optional(),
   /** Where `cover` crops when one pixel is left over: `even` as torchvision does (default), or `floor`. */
   centre: z.enum(['even', 'floor']).optional(),
   resample: z.enum(['bicubic', 'bilinear', 'lanczos']),
@@ -76,7 +81,10 @@ export type Preprocess = z.infer<typeof preprocessSchema>;
 export type EmbedManifest = z.infer<typeof embedSchema>;
 export type GenerateManifest = z.infer<typeof generateSchema>;
 
-/** One photo at the model's size: upright sRGB, `width * height * 3` bytes, rows from the top. */
+/**
+ * One photo at the model's size: upright sRGB, `width * height * 3` bytes, rows from the top. Of `tiles`, one after the
+ * other and the whole last, then the grid: see grid.ts.
+ */
 export type Pixels = Uint8Array;
 
 /** What one vision pass gives for one photo. */

@@ -14,29 +14,27 @@ export interface ResizePlan {
   /** Size to resize to, aspect ratio not kept beyond what these numbers say. */
   width: number;
   height: number;
-  /** sharp's name of the resampling kernel. */
-  kernel: 'cubic' | 'linear' | 'lanczos3';
   /** Part of the resized picture to keep, for `cover`. */
   crop?: Box;
   /** Borders to add, in pixels, and their colour, for `contain`. */
   pad?: { left: number; top: number; right: number; bottom: number; colour: [number, number, number] };
 }
 
-const kernels = { bicubic: 'cubic', bilinear: 'linear', lanczos: 'lanczos3' } as const;
+/** sharp's names of the resampling kernels. */
+export const kernels = { bicubic: 'cubic', bilinear: 'linear', lanczos: 'lanczos3' } as const;
 
 /** Plans how a photo of `width` x `height` pixels becomes the model's size. */
 export function resizePlan(width: number, height: number, preprocess: Preprocess): ResizePlan {
   if (!(width >= 1 && height >= 1)) {
     throw new AppError('internal', `A photo needs at least one pixel, not ${width} x ${height}.`);
   }
-  const kernel = kernels[preprocess.resample];
-  if (preprocess.fit === 'cover') return { ...cover(width, height, preprocess), kernel };
-  if (preprocess.fit === 'contain') return { ...contain(width, height, preprocess), kernel };
-  return { width: preprocess.width, height: preprocess.height, kernel };
+  if (preprocess.fit === 'cover') return cover(width, height, preprocess);
+  if (preprocess.fit === 'contain') return contain(width, height, preprocess);
+  return { width: preprocess.width, height: preprocess.height };
 }
 
 /** As torchvision's Resize and CenterCrop: the longer side truncated, the offset rounded half to even unless floored. */
-function cover(width: number, height: number, target: Preprocess): Omit<ResizePlan, 'kernel'> {
+function cover(width: number, height: number, target: Preprocess): ResizePlan {
   const byWidth = width * target.height <= height * target.width;
   const resized = byWidth
     ? { width: target.width, height: Math.floor((target.width * height) / width) }
@@ -47,7 +45,7 @@ function cover(width: number, height: number, target: Preprocess): Omit<ResizePl
   return { ...resized, crop: { left, top, width: target.width, height: target.height } };
 }
 
-function contain(width: number, height: number, target: Preprocess): Omit<ResizePlan, 'kernel'> {
+function contain(width: number, height: number, target: Preprocess): ResizePlan {
   const scale = Math.min(target.width / width, target.height / height);
   const resized = {
     width: Math.min(target.width, Math.max(1, Math.round(width * scale))),

@@ -13,7 +13,10 @@ import type { Tokenizer } from './tokenizer.ts';
 /** What every family that writes says of its language side in the manifest; a family adds its own to these. */
 export const languageFacts = {
   ...tokenizerFiles,
-  /** Positions of the decoder's context that a photo takes; 0 where it is read by cross-attention. */
+  /**
+   * Positions of the decoder's context that a photo takes, or each cell of one in a grid; 0 where it is read by
+   * cross-attention.
+   */
   imageTokens: z.int().min(0),
   /** Positions the decoder was made for, image tokens included. */
   context: z.int().positive(),
@@ -50,6 +53,19 @@ export interface Rendered {
   ids: number[];
   /** How many of them come before the photo's positions. */
   imageAt: number;
+  /** For a photo that is written in parts with words between them: where each is. */
+  runs?: readonly ImageRun[];
+}
+
+/** `count` of the photo's positions in a row, before the token `at`. */
+export interface ImageRun {
+  at: number;
+  count: number;
+}
+
+/** Positions of the context that a prompt and its photo take. */
+function positionsOf({ imageTokens }: LanguageFacts, { ids, runs }: Rendered): number {
+  return ids.length + (runs?.reduce((sum, { count }) => sum + count, 0) ?? imageTokens);
 }
 
 /** A prompt after some turns, in the form that the model was trained on. */
@@ -102,16 +118,17 @@ export function fitPrompt(
   render: Render = plainRender(generate, tokenizer),
 ): FittedPrompt {
   const history = prompt.history ?? [];
-  const room = generate.context - generate.imageTokens - maxNewTokens;
+  const room = generate.context - maxNewTokens;
   const attempt = (kept: number): FittedPrompt => {
     const rendered = render(prompt, history.slice(history.length - kept));
     return { ...rendered, droppedTurns: history.length - kept };
   };
   let fitted = attempt(0);
-  if (fitted.ids.length > room) throw tooLong(prompt, fitted, room, tokenizer);
+  const taken = positionsOf(generate, fitted);
+  if (taken > room) throw tooLong(prompt, taken - room, tokenizer);
   for (let kept = 1; kept <= history.length; kept++) {
     const longer = attempt(kept);
-    if (longer.ids.length > room) break;
+    if (positionsOf(generate, longer) > room) break;
     fitted = longer;
   }
   return fitted;
@@ -132,10 +149,11 @@ function encode(generate: LanguageFacts, tokenizer: Tokenizer, text: string): Re
   };
 }
 
-function tooLong(prompt: Prompt, fitted: FittedPrompt, room: number, tokenizer: Tokenizer): AppError {
+/** `over` positions are too many. */
+function tooLong(prompt: Prompt, over: number, tokenizer: Tokenizer): AppError {
   const written = (prompt.question ?? prompt.caption ?? '').trim();
   const own = tokenizer.encode(written, { addSpecialTokens: false, plain: true }).length;
-  const fits = Math.max(0, room - (fitted.ids.length - own));
+  const fits = Math.max(0, own - over);
   const what = prompt.question === undefined ? 'start of the caption' : 'question';
   return new AppError('bad-request', `The ${what} has ${own} tokens and ${fits} fit. Write a shorter one.`);
 }

@@ -4,17 +4,19 @@ import { photoReader } from './families/blip2.ts';
 import { codesReader } from './families/chameleon.ts';
 import { imageReader } from './families/dual-encoder.ts';
 import { prefixReaders } from './families/vlm.ts';
+import { gridOf, type Grid } from './grid.ts';
 import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
 import { openPart, type Opening } from './parts.ts';
 import { toTensor } from './preprocess.ts';
 import type { Session, Tensor } from './session.ts';
-import { floats } from './tensors.ts';
+import { floats, type Feed } from './tensors.ts';
 
 /** Something read out of a vision file's run: which outputs, and what they mean for a batch of `rows`. */
 export interface VisionReader {
   file: string;
   outputs: readonly string[];
-  read: (found: Readonly<Record<string, Tensor | undefined>>, rows: number) => Seen[];
+  /** Of photos in a grid there is one at a time, and `rows` are its cells. */
+  read: (found: Readonly<Record<string, Tensor | undefined>>, rows: number, grid?: Grid) => Seen[];
 }
 
 /** For a family whose language side reads the normalised pixels themselves, [3, height, width]. */
@@ -68,7 +70,7 @@ export function visionReaders(manifest: Manifest): (VisionReader | PixelReader)[
 export async function openVision(opening: Opening): Promise<Vision> {
   const { preprocess } = opening.manifest;
   const readers = visionReaders(opening.manifest);
-  const passes: { session: Session; readers: VisionReader[] }[] = [];
+  const passes: Pass[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(passes.map(({ session }) => session.close()));
   };
@@ -82,11 +84,12 @@ export async function openVision(opening: Opening): Promise<Vision> {
   }
   const keepsPixels = readers.some((reader) => reader.file === null);
   const see = async (batch: readonly Pixels[]): Promise<Seen[]> => {
+    if (preprocess.fit === 'tiles') return seeInCells(passes, batch, preprocess);
     if (batch.length === 0) return [];
-    const pixels = toTensor(batch, preprocess);
-    const seen = batch.map((_, row): Seen => (keepsPixels ? { prefix: rowOf(pixels, row, preprocess) } : {}));
+    const values = toTensor(batch, preprocess);
+    const seen = batch.map((_, row): Seen => (keepsPixels ? { prefix: rowOf(values, row, preprocess) } : {}));
     const dims = [batch.length, 3, preprocess.height, preprocess.width];
-    for (const pass of passes) merge(seen, await run(pass.session, pass.readers, pixels, dims));
+    for (const pass of passes) merge(seen, await run(pass, { rows: batch.length, pixels: { values, dims } }));
     return seen;
   };
   return { see, close, provider: opening.options.provider };
@@ -101,16 +104,60 @@ function rowOf(pixels: Float32Array, row: number, { width, height }: Preprocess)
   return pixels.slice(row * size, (row + 1) * size);
 }
 
+interface Pass {
+  session: Session;
+  readers: VisionReader[];
+}
+
+/** What a vision file is given: pixels first, under whichever name it has for them, then what it declares of the rest. */
+interface Looked {
+  rows: number;
+  grid?: Grid;
+  pixels: { values: Float32Array; dims: readonly number[] };
+  extras?: Readonly<Record<string, Feed>>;
+}
+
 async function run(
-  session: Session,
-  readers: VisionReader[],
-  pixels: Float32Array,
-  dims: number[],
+  { session, readers }: Pass,
+  { rows, grid, pixels, extras = {} }: Looked,
 ): Promise<Seen[][]> {
   const [[input, type] = ['pixel_values', 'float32']] = session.inputs;
   const outputs = [...new Set(readers.flatMap((reader) => reader.outputs))];
-  const found = await session.run({ [input]: floats(pixels, dims, type) }, outputs);
-  return readers.map((reader) => reader.read(found, dims[0] ?? 0));
+  const declared = Object.entries(extras).filter(([name]) => session.inputs.has(name));
+  const feeds = { [input]: floats(pixels.values, pixels.dims, type), ...Object.fromEntries(declared) };
+  const found = await session.run(feeds, outputs);
+  return readers.map((reader) => reader.read(found, rows, grid));
+}
+
+/** Photos of no fixed size, whose cells are the batch. */
+async function seeInCells(
+  passes: Pass[],
+  photos: readonly Pixels[],
+  preprocess: Preprocess,
+): Promise<Seen[]> {
+  const seen: Seen[] = [];
+  for (const photo of photos) {
+    const one: Seen = {};
+    for (const pass of passes) merge([one], await run(pass, cellsOf(photo, preprocess)));
+    seen.push(one);
+  }
+  return seen;
+}
+
+/** Tiles as onnx-community's files take them, [1, tiles, 3, height, width], none of them filled up. */
+function cellsOf(photo: Pixels, preprocess: Preprocess): Looked {
+  const { width, height } = preprocess;
+  const { grid, cells } = gridOf(photo);
+  const rows = grid.rows * grid.columns + 1;
+  const size = cells.length / rows;
+  const tiles = Array.from({ length: rows }, (_, tile) => cells.subarray(tile * size, (tile + 1) * size));
+  const mask: Feed = {
+    type: 'bool',
+    dims: [1, rows, height, width],
+    data: new Uint8Array(rows * height * width).fill(1),
+  };
+  const pixels = { values: toTensor(tiles, preprocess), dims: [1, rows, 3, height, width] };
+  return { rows, grid, pixels, extras: { pixel_attention_mask: mask } };
 }
 
 function merge(seen: Seen[], parts: Seen[][]): void {

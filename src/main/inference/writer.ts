@@ -16,6 +16,8 @@ export interface Language<Cache> {
   continues: boolean;
   /** How a prompt becomes text and ids; by the manifest's templates by default. */
   render?: Render;
+  /** The same where it depends on the photo's grid. Photos then take different numbers of positions. */
+  renderFor?: (prefix: Float32Array) => Render;
   /** A decoder with one row for each photo's prefix, all with the same prompt. */
   decoder(prefixes: readonly Float32Array[], fitted: FittedPrompt, prompt: Prompt): Decoder<Cache>;
   /** The same over the prompt alone, for the prior; missing where every word attends to a photo. */
@@ -34,7 +36,8 @@ export function writerOf<Cache>(language: Language<Cache>): Writer {
     },
     async generateBatch(prefixes, prompt, options = {}) {
       const quiet = withoutText(options);
-      if (beamsFor(language.facts, prompt, options) === 1) return write(language, prefixes, prompt, quiet);
+      const together = beamsFor(language.facts, prompt, options) === 1 && !language.renderFor;
+      if (together) return write(language, prefixes, prompt, quiet);
       const texts: Generated[] = [];
       for (const prefix of prefixes) texts.push(...(await write(language, [prefix], prompt, quiet)));
       return texts;
@@ -61,10 +64,11 @@ async function write<Cache>(
   prompt: Prompt,
   options: GenerateOptions,
 ): Promise<Generated[]> {
-  if (prefixes.length === 0) return [];
+  const [first] = prefixes;
+  if (!first) return [];
   const { facts, tokenizer } = language;
   const maxNewTokens = options.maxNewTokens ?? facts.maxNewTokens;
-  const fitted = fitPrompt(facts, tokenizer, prompt, maxNewTokens, language.render);
+  const fitted = fitPrompt(facts, tokenizer, prompt, maxNewTokens, renderOf(language, first));
   const textOf = textReader(language, prompt, fitted.ids);
   const stop = [...(facts.stop ?? []), ...(options.stop ?? [])];
   const streams = prefixes.map(() => openTextStream({ textOf, stop, onText: options.onText }));
@@ -84,6 +88,14 @@ async function write<Cache>(
     sent: fitted.text,
     droppedTurns: fitted.droppedTurns,
   }));
+}
+
+/** How a prompt about this photo becomes text and ids. */
+export function renderOf<Cache>(
+  { render, renderFor }: Language<Cache>,
+  prefix: Float32Array,
+): Render | undefined {
+  return renderFor?.(prefix) ?? render;
 }
 
 function rulesOf(facts: LanguageFacts): Rules {

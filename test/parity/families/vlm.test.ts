@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openLanguage } from '../../../src/main/inference/families/vlm.ts';
+import { gridOf } from '../../../src/main/inference/grid.ts';
 import type { Decoder } from '../../../src/main/inference/generate.ts';
 import type { Model, Pixels, Prompt } from '../../../src/main/inference/model.ts';
 import { fitPrompt, type FittedPrompt } from '../../../src/main/inference/prompt.ts';
-import type { Language } from '../../../src/main/inference/writer.ts';
+import { renderOf, type Language } from '../../../src/main/inference/writer.ts';
 import { onCpu } from '../../unit/inference-helpers.ts';
 import { matrix, numbers, openRow, photoGolden, type Row } from './parity.ts';
 
@@ -20,9 +21,19 @@ const schema = z.object({
         history: z.array(turn),
       }),
       text: z.string(),
-      ids: numbers,
-      imageAt: z.int(),
-      photos: z.array(z.object({ greedy: numbers, beam: numbers, logits: matrix, text: z.string() })),
+      ids: numbers.optional(),
+      imageAt: z.int().optional(),
+      photos: z.array(
+        z.object({
+          greedy: numbers,
+          beam: numbers,
+          logits: matrix,
+          text: z.string(),
+          /** Where the prompt depends on the photo's grid. */
+          ids: numbers.optional(),
+          runs: z.array(z.object({ at: z.int(), count: z.int() })).optional(),
+        }),
+      ),
     }),
   ),
   /** How likely texts are after the second prompt, for each photo and without any. */
@@ -31,7 +42,7 @@ const schema = z.object({
     texts: z.array(z.string()),
     tokens: numbers,
     photos: matrix,
-    prior: numbers,
+    prior: z.union([numbers, matrix]),
   }),
   /** Scores that the original gives after the second prompt when it is wrong in one thing. */
   wrong: z.array(z.object({ what: z.string(), logits: numbers })),
@@ -40,7 +51,7 @@ type Golden = z.infer<typeof schema>;
 type Conversation = Golden['conversations'][number];
 
 const rows = await Promise.all(
-  ['git', 'llava', 'llava-qwen'].map(async (name) => ({ name, row: await openRow(name, schema) })),
+  ['git', 'idefics3', 'llava', 'llava-qwen'].map(async (name) => ({ name, row: await openRow(name, schema) })),
 );
 
 describe.each(rows)('$name', ({ row }) => {
@@ -65,21 +76,24 @@ describe.each(rows)('$name', ({ row }) => {
     for (const photo of golden.photos) await row.pixels(photo);
   });
 
-  it.each(golden.conversations)('makes the same text and ids of $text', ({ prompt, text, ids, imageAt }) => {
-    const fitted = fit(language, prompt);
-    row.same('prompt text', fitted.text, text);
-    row.same('token ids', fitted.ids, ids);
-    expect(fitted.imageAt).toBe(imageAt);
+  it.each(golden.conversations)('makes the same text and ids of $text', (conversation) => {
+    const { prompt, text, ids, imageAt, photos } = conversation;
+    for (const [at, own] of photos.entries()) {
+      const fitted = fit(language, prompt, prefixes[at]);
+      row.same('prompt text', fitted.text, text);
+      row.same('token ids', fitted.ids, own.ids ?? ids);
+      expect(fitted.runs ?? fitted.imageAt).toEqual(own.runs ?? imageAt);
+    }
   });
 
   it('has the same scores after every token, of one photo and of several', async () => {
     for (const { prompt, photos } of golden.conversations)
       for (const [at, { greedy, logits }] of photos.entries()) {
-        const decoder = language.decoder(prefixes.slice(at, at + 1), fit(language, prompt), prompt);
+        const fitted = fit(language, prompt, prefixes[at]);
+        const decoder = language.decoder(prefixes.slice(at, at + 1), fitted, prompt);
         row.near('scores', await scores(decoder, greedy), logits);
       }
-    const decoder = language.decoder(prefixes, fit(language, first.prompt), first.prompt);
-    row.near('scores', await together(decoder), firstScores(first));
+    row.near('scores', await together(language, prefixes, first.prompt), firstScores(first));
   });
 
   it('writes the same, greedy and with three beams, alone and for several photos at once', async () => {
@@ -108,57 +122,71 @@ describe.each(rows)('$name', ({ row }) => {
     for (const [at, prefix] of prefixes.entries()) {
       const found = (await model.score?.(prefix, texts, { prompt, prior: true })) ?? [];
       row.near('log p(text | image)', found.map((one) => one.logProbability), photos[at] ?? []);
-      row.near('log p(text)', found.map((one) => one.prior ?? NaN), prior);
+      row.near('log p(text)', found.map((one) => one.prior ?? NaN), own(prior, at));
       row.same('tokens', found.map((one) => one.tokens), tokens);
-      row.missed('no photo', prior, photos[at] ?? []);
+      row.missed('no photo', own(prior, at), photos[at] ?? []);
     }
   });
 
   it.each(talks)('leaves out whole turns when the context is full, and says what it sent', async (talk) => {
-    const { ids, prompt } = talk;
+    const { prompt } = talk;
     const generate = model.manifest.generate;
     if (generate?.family !== 'vlm') throw new Error('The row writes.');
-    const context = ids.length + generate.imageTokens + generate.maxNewTokens - 1;
+    const { ids, runs = [{ count: generate.imageTokens }] } = fit(language, prompt, prefixes[0]);
+    const taken = runs.reduce((sum, { count }) => sum + count, ids.length);
+    const context = taken + generate.maxNewTokens - 1;
     const short = await row.edited((manifest) => Object.assign(manifest['generate'] as object, { context }));
     const cut = await short.generate?.(prefixes[0] ?? new Float32Array(), prompt, { beams: 1 });
-    const last = fit(language, { ...prompt, history: prompt.history.slice(1) });
-    expect([cut?.sent, cut?.droppedTurns]).toEqual([last.text, 1]);
-    const decoder = language.decoder(prefixes, last, prompt);
-    row.missed('a dropped turn', await together(decoder), firstScores(talk));
+    const last = { ...prompt, history: prompt.history.slice(1) };
+    expect([cut?.sent, cut?.droppedTurns]).toEqual([fit(language, last, prefixes[0]).text, 1]);
+    row.missed('a dropped turn', await together(language, prefixes, last), firstScores(talk));
   });
 
   it('misses by far with wrong pixels', async () => {
-    const swapped = pixels.map((photo) => photo.map((_, i) => photo[i - (i % 3) + (2 - (i % 3))] ?? 0));
+    const width = 3 * model.manifest.preprocess.width;
+    const swapped = pixels.map((photo) => painted(photo, (all) => all.map((_, i) => all[i + 2 - 2 * (i % 3)] ?? 0)));
+    const turned = pixels.map((photo) => painted(photo, (all) => reversed(all, width)));
     const mean = await row.edited((manifest) =>
       Object.assign(manifest['preprocess'] as object, { mean: [100, 127, 140] }),
     );
     const std = await row.edited((manifest) =>
       Object.assign(manifest['preprocess'] as object, { std: [60, 80, 95] }),
     );
-    const width = 3 * model.manifest.preprocess.width;
     await misses('red and blue exchanged', await look(model, swapped));
     await misses('another mean', await look(mean, pixels));
     await misses('another std', await look(std, pixels));
-    await misses('the photo upside down', await look(model, pixels.map((photo) => reversed(photo, width))));
+    await misses('the photo upside down', await look(model, turned));
   });
 
   it('misses by far with another prompt', async () => {
-    const fitted = fit(language, first.prompt);
-    await misses('the picture elsewhere in the prompt', prefixes, {
+    await misses('the picture elsewhere in the prompt', prefixes, (fitted) => ({
       ...fitted,
       imageAt: fitted.imageAt === 0 ? 1 : 0,
-    });
-    await misses('another template', prefixes, { ...fitted, ids: fitted.ids.slice(1) });
+      ...(fitted.runs && { runs: fitted.runs.map(({ at, count }) => ({ at: at - 1, count })) }),
+    }));
+    await misses('another template', prefixes, (fitted) => ({
+      ...fitted,
+      ids: fitted.ids.toSpliced(fitted.imageAt === 0 ? 0 : fitted.ids.length - 1, 1),
+    }));
   });
 
   it.each(golden.wrong)('is not the original with $what', async ({ what, logits }) => {
-    const decoder = language.decoder(prefixes.slice(0, 1), fit(language, first.prompt), first.prompt);
-    row.missed(what, await together(decoder), [logits]);
+    row.missed(what, await together(language, prefixes.slice(0, 1), first.prompt), [logits]);
   });
 
-  async function misses(what: string, wrong: Float32Array[], fitted?: FittedPrompt): Promise<void> {
-    const decoder = language.decoder(wrong, fitted ?? fit(language, first?.prompt ?? {}), {});
-    row.missed(what, await together(decoder), firstScores(first));
+  /** A photo with its pixels changed; a grid after them stays. */
+  function painted(photo: Pixels, change: (all: Pixels) => Pixels): Pixels {
+    const all = model.manifest.preprocess.fit === 'tiles' ? gridOf(photo).cells : photo;
+    return Uint8Array.from([...change(all), ...photo.subarray(all.length)]);
+  }
+
+  async function misses(
+    what: string,
+    wrong: Float32Array[],
+    change?: (fitted: FittedPrompt) => FittedPrompt,
+  ): Promise<void> {
+    const found = await together(language, wrong, first?.prompt ?? {}, change);
+    row.missed(what, found, firstScores(first));
   }
 });
 
@@ -167,8 +195,18 @@ function languageOf({ dir }: Row<Golden>, { manifest }: Model): ReturnType<typeo
   return openLanguage({ dir, manifest, options: onCpu }, manifest.generate);
 }
 
-function fit<Cache>({ facts, tokenizer, render }: Language<Cache>, prompt: Prompt): FittedPrompt {
-  return fitPrompt(facts, tokenizer, prompt, facts.maxNewTokens, render);
+function fit<Cache>(
+  language: Language<Cache>,
+  prompt: Prompt,
+  prefix: Float32Array = new Float32Array(),
+): FittedPrompt {
+  const { facts, tokenizer } = language;
+  return fitPrompt(facts, tokenizer, prompt, facts.maxNewTokens, renderOf(language, prefix));
+}
+
+/** What belongs to one photo, where not all have the same. */
+function own(prior: number[] | number[][], at: number): number[] {
+  return prior.flatMap((one, photo) => (typeof one === 'number' ? one : photo === at ? one : []));
 }
 
 async function look(model: Model, pixels: Pixels[]): Promise<Float32Array[]> {
@@ -187,11 +225,22 @@ async function scores<Cache>(decoder: Decoder<Cache>, tokens: number[]): Promise
   return found;
 }
 
-/** Scores after the prompt, of every row. */
-async function together<Cache>(decoder: Decoder<Cache>): Promise<Float32Array[]> {
-  const { logits, cache } = await decoder.start();
-  decoder.free(cache);
-  return logits;
+/** Scores after the prompt, of every photo: all in one pass, or one by one where prompts differ in length. */
+async function together<Cache>(
+  language: Language<Cache>,
+  prefixes: readonly Float32Array[],
+  prompt: Prompt,
+  change = (fitted: FittedPrompt): FittedPrompt => fitted,
+): Promise<Float32Array[]> {
+  const found: Float32Array[] = [];
+  const groups = language.renderFor ? prefixes.map((prefix) => [prefix]) : [prefixes];
+  for (const group of groups) {
+    const decoder = language.decoder(group, change(fit(language, prompt, group[0])), prompt);
+    const { logits, cache } = await decoder.start();
+    decoder.free(cache);
+    found.push(...logits);
+  }
+  return found;
 }
 
 function firstScores(conversation: Conversation | undefined): number[][] {

@@ -1,6 +1,6 @@
 """All rows: a name, which is also the folder's, and the function that makes it."""
 
-from reference import blip, blip2, chameleon, dual_encoder, fusion, vlm
+from reference import blip, blip2, chameleon, dual_encoder, fusion, grids, vlm
 
 ROWS = {
     "blip-caption": blip.caption,
@@ -13,6 +13,7 @@ ROWS = {
     "minigpt4": blip2.minigpt4,
     "clip": dual_encoder.clip,
     "git": vlm.git,
+    "idefics3": grids.idefics3,
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,
     "vilt-answer": fusion.answer,

@@ -36,9 +36,9 @@ def conversation(prompt: dict, caption: str) -> list[dict]:
     return messages
 
 
-def safe_ids(processor, messages: list[dict], image_tokens: int) -> tuple[str, list[int]]:
+def safe_ids(processor, messages: list[dict], image_tokens: int | str) -> tuple[str, list[int]]:
     """The prompt's text, and its ids where only the template's own control tokens count: they get secret names, both in the
-    template's source and in the tokenizer, before what a person wrote is put in."""
+    template's source and in the tokenizer, before what a person wrote is put in. The photo is so many tokens, or what the processor writes for it."""
     tokenizer = processor.tokenizer
     special = sorted((token.content for token in tokenizer.added_tokens_decoder.values() if token.special), key=len, reverse=True)
     secret = {content: f"\ue000{at}\ue001" for at, content in enumerate(special)}
@@ -56,9 +56,13 @@ def safe_ids(processor, messages: list[dict], image_tokens: int) -> tuple[str, l
     template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]).from_string(
         re.sub(r"{% (end)?generation %}", "", rename(processor.chat_template)))
     shown = template.render(messages=messages, add_generation_prompt=True)
-    ids = Tokenizer.from_str(json.dumps(parsed)).encode(shown).ids
+    picture = rename(processor.image_token)
+    written_out = shown if isinstance(image_tokens, int) else shown.replace(picture, rename(image_tokens))
+    ids = Tokenizer.from_str(json.dumps(parsed)).encode(written_out).ids
     at = ids.index(processor.image_token_id)
     plain = re.sub("\ue000(\\d+)\ue001", lambda found: special[int(found[1])], shown)
+    if isinstance(image_tokens, str):
+        return plain, ids
     return plain, [*ids[:at], *[processor.image_token_id] * image_tokens, *ids[at + 1:]]
 
 

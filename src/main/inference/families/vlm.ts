@@ -1,7 +1,8 @@
 /** Captions and answers: an image prefix before a prompt, or within it, in a decoder-only language model. */
 import { z } from 'zod';
 import { causalDecoder } from '../causal.ts';
-import { openChat } from '../chat-template.ts';
+import { openChat, photoTextSchema } from '../chat-template.ts';
+import { readGrid, withGrid } from '../grid.ts';
 import { isCache, openGather, type KvCache } from '../kv-cache.ts';
 import type { Model } from '../model.ts';
 import {
@@ -28,6 +29,8 @@ export const vlmSchema = z.strictObject({
   /** For a chat model; the picture comes in the place of `imageToken`, else before the prompt. */
   chatTemplate: templateFile.optional(),
   imageToken: z.string().min(1).optional(),
+  /** For a photo in a grid, whose cells are `imageTokens` each. */
+  photoText: photoTextSchema.optional(),
   width: z.int().positive(),
   layers: z.int().positive(),
   heads: z.int().positive(),
@@ -40,9 +43,10 @@ export type VlmManifest = z.infer<typeof vlmSchema>;
 export function prefixReaders(facts: VlmManifest): VisionReader[] {
   if (facts.vision === undefined) return [];
   const output = facts.outputs.imageTokens;
-  const read: VisionReader['read'] = (found, rows) => {
-    const width = facts.imageTokens * facts.width;
-    return readRows(found[output], output, { rows, width }).map((prefix) => ({ prefix }));
+  const width = facts.imageTokens * facts.width;
+  const read: VisionReader['read'] = (found, rows, grid) => {
+    const cells = readRows(found[output], output, { rows, width });
+    return grid ? [{ prefix: withGrid(grid, cells) }] : cells.map((prefix) => ({ prefix }));
   };
   return [{ file: facts.vision, outputs: [output], read }];
 }
@@ -62,7 +66,7 @@ export async function openLanguage(
 ): Promise<Language<KvCache> & { close(): Promise<void> }> {
   const tokenizer = await openTokenizer(opening.dir, facts);
   const { embedTokens, decoder, chatTemplate, imageToken } = facts;
-  const render =
+  const chat =
     chatTemplate !== undefined && imageToken !== undefined
       ? await openChat(opening.dir, { ...facts, chatTemplate, imageToken }, tokenizer)
       : undefined;
@@ -70,13 +74,19 @@ export async function openLanguage(
   const sessions = opened.decoder.keepsOnDevice
     ? { ...opened, gather: await openGather(opened.decoder, opening.options) }
     : opened;
+  const inGrid = facts.photoText !== undefined;
   const withoutPhoto = { ...facts, imageTokens: 0 };
   return {
     facts,
     tokenizer,
     continues: true,
-    ...(render && { render }),
-    decoder: (prefixes, fitted) => causalDecoder(sessions, facts, { prefixes, ...fitted }),
+    ...(chat && { render: chat }),
+    ...(chat &&
+      inGrid && { renderFor: (prefix) => (prompt, turns) => chat(prompt, turns, readGrid(prefix).grid) }),
+    decoder: (photos, fitted) => {
+      const prefixes = inGrid ? photos.map((photo) => readGrid(photo).values) : photos;
+      return causalDecoder(sessions, facts, { prefixes, ...fitted });
+    },
     blind: ({ ids }) => causalDecoder(sessions, withoutPhoto, { prefixes: [new Float32Array()], ids }),
     close: () => closeParts(sessions),
   };

@@ -1,0 +1,53 @@
+/** Photos in a grid: how they are cut, and the grid that travels with them. Its numbers are those of transformers. */
+import { describe, expect, it } from 'vitest';
+import { gridOf, packTiles, readGrid, tilePlan, withGrid } from '../../src/main/inference/grid.ts';
+import type { Preprocess } from '../../src/main/inference/model.ts';
+
+/** SmolVLM's, and the same without splitting. */
+const smol: Preprocess = {
+  version: 1,
+  width: 512,
+  height: 512,
+  fit: 'tiles',
+  longest: 2048,
+  resample: 'lanczos',
+  mean: [127.5, 127.5, 127.5],
+  std: [127.5, 127.5, 127.5],
+};
+
+describe('tilePlan', () => {
+  // Idefics3ImageProcessor().get_number_of_image_patches of transformers 5.23, and its sizes on the way.
+  it.each([
+    { photo: [4000, 3000], inside: [2048, 1536], grid: [3, 4] },
+    { photo: [3000, 4000], inside: [1536, 2048], grid: [4, 3] },
+    { photo: [500, 375], inside: [2048, 1536], grid: [3, 4] },
+    { photo: [375, 500], inside: [1536, 2048], grid: [4, 3] },
+    { photo: [1000, 333], inside: [2048, 682], grid: [2, 4] },
+    { photo: [30, 9000], inside: [6, 2048], grid: [4, 1] },
+    { photo: [1, 1], inside: [2048, 2048], grid: [4, 4] },
+  ])('cuts $photo', ({ photo: [width = 0, height = 0], inside, grid }) => {
+    const { sizes, grid: found } = tilePlan({ width, height }, smol);
+    expect([sizes[0]?.width, sizes[0]?.height]).toEqual(inside);
+    expect([found.rows, found.columns]).toEqual(grid);
+    expect(sizes[1]).toEqual({ width: 512 * found.columns, height: 512 * found.rows });
+  });
+
+  it('has one tile and no rows where the whole fits into it', () => {
+    const { sizes, grid } = tilePlan({ width: 400, height: 300 }, { ...smol, longest: 512 });
+    expect(grid).toEqual({ rows: 0, columns: 0 });
+    expect(sizes[1]).toEqual({ width: 512, height: 512 });
+  });
+});
+
+describe('the grid', () => {
+  it('travels after the pixels and before the prefix', () => {
+    const data = Uint8Array.from({ length: 2 * 4 * 3 }, (_, i) => i);
+    const whole = new Uint8Array(2 * 2 * 3).fill(99);
+    const { grid, cells } = gridOf(packTiles({ width: 4, height: 2, data }, whole, { rows: 1, columns: 2 }));
+    expect(grid).toEqual({ rows: 1, columns: 2 });
+    expect([...cells.subarray(0, 12)]).toEqual([0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16, 17]);
+    expect([...cells.subarray(12)]).toEqual([6, 7, 8, 9, 10, 11, 18, 19, 20, 21, 22, 23, ...whole]);
+    const prefix = withGrid(grid, [Float32Array.of(1, 2), Float32Array.of(3, 4)]);
+    expect(readGrid(prefix)).toEqual({ grid, values: Float32Array.of(1, 2, 3, 4) });
+  });
+});
