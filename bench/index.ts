@@ -1,6 +1,8 @@
-/** `npm run bench -- index|search|page|classify`: measures rates side by side in one run, and prints them as a table. */
+/** `npm run bench -- index|search|page|classify|commands|embed`: measures rates side by side in one run, and prints them as a table. */
 import process from 'node:process';
 import { benchClassify } from './classifying.ts';
+import { benchCommands } from './commands.ts';
+import { benchEmbed } from './embedding.ts';
 import { benchIndex } from './indexing.ts';
 import { benchPage } from './page.ts';
 import { benchSearch } from './searching.ts';
@@ -11,11 +13,15 @@ const suites: Record<string, () => Promise<void>> = {
   page: benchPage,
   classify: benchClassify,
 };
+/** These need models of one's own, and say which. */
+const withModels: typeof suites = { commands: benchCommands, embed: benchEmbed };
 const wanted = process.argv.slice(2);
 for (const name of wanted.length > 0 ? wanted : Object.keys(suites)) {
-  const suite = suites[name];
+  const suite = suites[name] ?? withModels[name];
   if (!suite) {
-    console.error(`bench: expected one of ${Object.keys(suites).join(', ')}, got "${name}"`);
+    console.error(
+      `bench: expected one of ${Object.keys({ ...suites, ...withModels }).join(', ')}, got "${name}"`,
+    );
     process.exit(2);
   }
   await suite();
