@@ -20,6 +20,7 @@ ARCHITECTURES = {
     "InstructBlipForConditionalGeneration": blip2.instructed,
     "FlavaForPreTraining": flava.flava,
     "LlavaForConditionalGeneration": vlm.llava,
+    "PaliGemmaForConditionalGeneration": vlm.paligemma,
     "SiglipModel": dual_encoder.siglip,
     "SmolVLMForConditionalGeneration": grids.smolvlm,
     "ViltForImageAndTextRetrieval": fusion.match,

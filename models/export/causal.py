@@ -30,9 +30,10 @@ class Step(nn.Module):
 def causal_parts(target: ModelFolder, model, step: nn.Module | None = None, hidden: bool = False) -> dict:
     """Writes `embed_tokens.onnx` and `decoder_model_merged.onnx`; gives the manifest's facts of them, of `causal.ts`.
 
-    `model` is a causal language model of transformers with the plain (eager) attention. A `step` of its own also gets, after
-    the positions, how many of them a photo takes: [1]. `hidden` gives the last hidden states as well.
+    `model` is a causal language model of transformers with the plain (eager) attention. A `step` of its own may also take, as
+    `image_tokens` after the positions, how many of them a photo has: [1]. `hidden` gives the last hidden states as well.
     """
+    takes_count = step is not None and "image_tokens" in inspect.signature(step.forward).parameters
     config = model.config
     layers, width = config.num_hidden_layers, model.get_input_embeddings().weight.shape[1]
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -42,7 +43,7 @@ def causal_parts(target: ModelFolder, model, step: nn.Module | None = None, hidd
     kinds = [f"{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
     past = {f"past_key_values.{kind}": (torch.zeros(2, heads, 5, head_dim), "batch _ past") for kind in kinds}
     inputs = {"inputs_embeds": (torch.zeros(2, 3, width), "batch tokens"), "attention_mask": (torch.ones(2, 8, dtype=torch.long), "batch total"),
-              "position_ids": (torch.arange(5, 8).repeat(2, 1), "batch tokens"), **({"image_tokens": (torch.tensor([6]), "_")} if step else {}), **past}
+              "position_ids": (torch.arange(5, 8).repeat(2, 1), "batch tokens"), **({"image_tokens": (torch.tensor([6]), "_")} if takes_count else {}), **past}
     decoder = target.onnx("decoder_model_merged.onnx", step or Step(model, layers, hidden), inputs,
                           {"logits": "batch tokens", **({"hidden_states": "batch tokens"} if hidden else {}), **{f"present.{kind}": "batch _ total" for kind in kinds}})
     return {"embedTokens": embed, "decoder": decoder, "width": width, "layers": layers, "heads": heads, "headDim": head_dim}

@@ -1,8 +1,8 @@
-"""Pictures as tokens before or within the text of a decoder-only language model: LLaVA and GIT. And ViT-GPT2, whose decoder attends to them."""
+"""Pictures as tokens before or within the text of a decoder-only language model: LLaVA, GIT and PaliGemma. And ViT-GPT2, whose decoder attends to them."""
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GitForCausalLM, LlavaForConditionalGeneration, VisionEncoderDecoderModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GitForCausalLM, LlavaForConditionalGeneration, PaliGemmaForConditionalGeneration, VisionEncoderDecoderModel
 
 from export.blip import Blank
 from export.causal import causal_parts
@@ -89,6 +89,50 @@ def git(checkpoint: Checkpoint, target: ModelFolder) -> None:
     target.manifest(preprocess, generate={
         "family": "vlm", "vision": vision, **causal_parts(target, model, GitStep(model)), **target.tokenizer(checkpoint), "outputs": {"imageTokens": "image_features"},
         **checkpoint.language(image_tokens=tokens, context=tokens + model.config.max_position_embeddings)})
+
+
+class PaliGemmaVision(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.tower, self.projector = model.model.vision_tower, model.model.multi_modal_projector
+
+    def forward(self, pixel_values):
+        return self.projector(self.tower(pixel_values).last_hidden_state)
+
+
+class PrefixStep(nn.Module):
+    """As `causal.Step`, but positions of the first pass, which are the picture's and the prompt's, all see each other."""
+
+    def __init__(self, model, head, layers: int):
+        super().__init__()
+        self.model, self.head, self.layers = model, head, layers
+
+    def forward(self, inputs_embeds, attention_mask, position_ids, *past):
+        cache = DynamicCache()
+        for layer in range(self.layers):
+            cache.update(past[2 * layer], past[2 * layer + 1], layer)
+        nothing_before = torch.ones_like(past[0][0, 0, :, 0]).sum() == 0
+        seen = (torch.arange(attention_mask.shape[1]) <= position_ids[..., None]) | nothing_before
+        mask = torch.where(seen, 0.0, torch.finfo(torch.float32).min)[:, None]
+        out = self.model(inputs_embeds=inputs_embeds, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True)
+        return (self.head(out.last_hidden_state), *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values)))
+
+
+def paligemma(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    model = checkpoint.model(PaliGemmaForConditionalGeneration)
+    text = model.config.text_config
+    if text.model_type != "gemma":
+        raise SystemExit(f"{checkpoint.folder}: a language model of type {text.model_type} is not known here; expected gemma.")
+    preprocess = checkpoint.preprocess()
+    pixels = torch.zeros(2, 3, preprocess["height"], preprocess["width"])
+    vision = target.onnx("vision_encoder.onnx", PaliGemmaVision(model), {"pixel_values": (pixels, "batch")}, {"image_features": "batch"})
+    language = AutoModelForCausalLM.from_config(text, attn_implementation="eager").eval()
+    language.model, language.lm_head = model.model.language_model, model.lm_head
+    target.manifest(preprocess, generate={
+        "family": "vlm", "vision": vision, **causal_parts(target, language, PrefixStep(language.model, language.lm_head, text.num_hidden_layers)), **target.tokenizer(checkpoint),
+        "outputs": {"imageTokens": "image_features"},
+        **checkpoint.language(image_tokens=PaliGemmaVision(model)(pixels).shape[1], context=text.max_position_embeddings, tasks=["caption", "ask"], captionStart="task",
+                              caption="caption en", caption_template="{prompt}\n", question="answer en {question}\n")})
 
 
 class EncoderStates(nn.Module):

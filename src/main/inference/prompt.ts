@@ -33,6 +33,8 @@ export const languageFacts = {
   /** What the model was trained for; the first three by default. `language`: to answer from words alone. */
   tasks: z.array(z.enum(['caption', 'ask', 'chat', 'language'])).optional(),
   captionPrompt: z.string(),
+  /** What a person gives before a caption: its beginning (default), or a task such as "caption de". */
+  captionStart: z.enum(['words', 'task']).optional(),
   captionTemplate: z.string(),
   questionTemplate: z.string(),
   answerTemplate: z.string(),

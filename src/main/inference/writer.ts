@@ -121,13 +121,14 @@ async function search<Cache>(
  * its prompt. Decoded together with the prompt, so that a token which goes on a word joins it.
  */
 function textReader<Cache>(
-  { tokenizer, continues }: Language<Cache>,
+  { facts, tokenizer, continues }: Language<Cache>,
   prompt: Prompt,
   ids: readonly number[],
 ): (tokens: readonly number[]) => string {
   if (!continues) return (tokens) => tokenizer.decode(tokens).trimStart();
   const head = tokenizer.decode(ids);
-  const start = prompt.question === undefined ? (prompt.caption?.trim() ?? '') : '';
+  const begun = prompt.question === undefined && facts.captionStart !== 'task';
+  const start = begun ? (prompt.caption?.trim() ?? '') : '';
   return (tokens) => {
     const whole = tokenizer.decode([...ids, ...tokens]);
     const rest = whole.startsWith(head) ? whole.slice(head.length) : tokenizer.decode(tokens);

@@ -51,7 +51,7 @@ type Golden = z.infer<typeof schema>;
 type Conversation = Golden['conversations'][number];
 
 const rows = await Promise.all(
-  ['git', 'idefics3', 'llava', 'llava-qwen'].map(async (name) => ({ name, row: await openRow(name, schema) })),
+  ['git', 'idefics3', 'llava', 'llava-qwen', 'paligemma'].map(async (name) => ({ name, row: await openRow(name, schema) })),
 );
 
 describe.each(rows)('$name', ({ row }) => {
@@ -104,7 +104,8 @@ describe.each(rows)('$name', ({ row }) => {
         row.same('greedy', greedy?.tokens, expected.greedy);
         expect([greedy?.sent, greedy?.droppedTurns]).toEqual([text, 0]);
         // Bytes that are no character are shown in another number of signs; a word's end joins the prompt.
-        const start = prompt.caption === undefined ? '' : `${prompt.caption} `;
+        const task = language.facts.captionStart === 'task';
+        const start = prompt.caption === undefined || task ? '' : `${prompt.caption} `;
         if (!/\uFFFD|^##/.test(expected.text)) row.same('text', greedy?.text, start + expected.text);
         row.same('beam 3', (await model.generate?.(prefix, prompt, { beams: 3 }))?.tokens, expected.beam);
       }

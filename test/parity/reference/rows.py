@@ -16,6 +16,7 @@ ROWS = {
     "idefics3": grids.idefics3,
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,
+    "paligemma": vlm.paligemma,
     "vilt-answer": fusion.answer,
     "vilt-match": fusion.match,
     "vit-gpt2": vlm.vit_gpt2,

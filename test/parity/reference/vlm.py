@@ -1,18 +1,19 @@
 """Rows of the vlm family: pixels, the text and ids of each conversation, scores of every step, greedy and beam texts."""
 
+import inspect
 import json
 import re
 
 import torch
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
-from transformers import CLIPVisionConfig, GenerationConfig, GitConfig, GitForCausalLM, GPT2Config, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, Qwen2Config, SiglipVisionConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
+from transformers import CLIPVisionConfig, GenerationConfig, GitConfig, GitForCausalLM, GemmaConfig, GPT2Config, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PaliGemmaConfig, PaliGemmaForConditionalGeneration, PaliGemmaProcessor, Qwen2Config, SiglipVisionConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel, ViTConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from reference import blip
-from reference.making import NASTY, Row, Unclear, clear, llama_tokenizer, numbers, plain_ids, sharpen, subword_tokenizer, wordpiece_tokenizer, written
+from reference.making import NASTY, Row, Unclear, clear, gemma_tokenizer, llama_tokenizer, numbers, plain_ids, sharpen, subword_tokenizer, wordpiece_tokenizer, written
 
 # LLaVA 1.5's own, and the form that Qwen's chat models use.
 VICUNA = """{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}{# Render all images first #}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}{# Render all text next #}{% if message['role'] != 'assistant' %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + ' '}}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"""
@@ -94,7 +95,7 @@ def conversations(model, tokenizer, pixels, prompts: list[tuple[dict, str, list[
     for prompt, text, ids in prompts:
         results = []
         for photo in pixels:
-            inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long), "pixel_values": photo[None]}
+            inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long), "pixel_values": photo[None], **kinds(model, len(ids))}
             greedy = written(model, skip=len(ids), tokens=STEPS, **inputs)
             if image in greedy:
                 raise Unclear("the model writes a picture's token")
@@ -113,11 +114,11 @@ def scores(model, tokenizer, pixels, prompt: tuple[dict, str, list[int]], seam: 
     def loss(photo, own: list[int]) -> float:
         whole = torch.tensor([[*ids, *own]])
         labels = torch.tensor([[*[-100] * len(ids), *own]])
-        return -model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], labels=labels).loss.item() * len(own)
+        return -model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], labels=labels, **kinds(model, len(ids), len(own))).loss.item() * len(own)
 
     def prior(own: list[int]) -> float:
         whole = torch.tensor([[*(i for i in ids if i != image), *own]])
-        logs = model(input_ids=whole, attention_mask=torch.ones_like(whole)).logits[0].log_softmax(-1)
+        logs = model(input_ids=whole, attention_mask=torch.ones_like(whole), **kinds(model, whole.shape[1] - len(own), len(own))).logits[0].log_softmax(-1)
         return sum(logs[at, token].item() for at, token in enumerate(own, start=whole.shape[1] - len(own) - 1))
 
     return {"prompt": asked, "texts": [text for text in blip.CANDIDATES if text], "tokens": [len(own) for own in texts],
@@ -127,8 +128,14 @@ def scores(model, tokenizer, pixels, prompt: tuple[dict, str, list[int]], seam: 
 def steps(model, ids: list[int], new: list[int], photo, **changed) -> torch.Tensor:
     """Scores after the prompt and after each new token, without a cache: [1 + new, vocabulary]."""
     whole = torch.tensor([[*ids, *new]])
-    logits = model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], **changed).logits
+    logits = model(input_ids=whole, attention_mask=torch.ones_like(whole), pixel_values=photo[None], **{**kinds(model, len(ids), len(new)), **changed}).logits
     return clear(logits[0, -1 - len(new):])
+
+
+def kinds(model, prompt: int, new: int = 0) -> dict:
+    """For a model whose prompt is read at once, to both sides: which tokens are the prompt's, and which are new."""
+    takes = "token_type_ids" in inspect.signature(model.forward).parameters
+    return {"token_type_ids": torch.tensor([[0] * prompt + [1] * new])} if takes else {}
 
 
 def shared_positions(image: int):
@@ -182,6 +189,42 @@ def llava_qwen(row: Row) -> dict:
     return compare(row, model, processor, CAPTION, {
         "another hidden layer": (same, {"vision_feature_layer": -2}),
         "image tokens at one position": (same, {"position_ids": shared_positions(3)})})
+
+
+def paligemma(row: Row) -> dict:
+    """PaliGemma: a SigLIP, all of its last layer, and a Gemma that reads picture and task to both sides."""
+    from transformers.models.paligemma import processing_paligemma
+
+    processing_paligemma.EXTRA_TOKENS = ["<loc0000>", "<loc1023>", "<seg000>"]  # of 1,152, which would be most of the golden
+    tokenizer = gemma_tokenizer()
+    images = SiglipImageProcessorPil(size={"height": 32, "width": 32})
+    images.image_seq_length = 16
+    processor = PaliGemmaProcessor(images, tokenizer)
+    ids = {"bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0}
+    text = GemmaConfig(**TEXT, **ids, vocab_size=len(tokenizer))
+    model = sharpen(PaliGemmaForConditionalGeneration(PaliGemmaConfig(vision_config={**VISION, "model_type": "siglip_vision_model", "num_hidden_layers": 2, "vision_use_head": False}, text_config=text.to_dict(),
+                                                                      image_token_index=processor.image_token_id, projection_dim=32, hidden_size=32, vocab_size=len(tokenizer), **ids)))
+    for name, weight in model.named_parameters():
+        if "language_model" in name and "norm" in name:
+            weight.normal_(0, 0.2)  # Gemma adds one to it
+    model.generation_config = GenerationConfig(**ids, max_new_tokens=STEPS)
+    photos, pixels = row.photos(images)
+    asked = [("caption en", {}), ("detect dog ; cat", {"caption": "detect dog ; cat"}), ("answer en what colour is the dog?", {"question": "what colour is the dog?"}),
+             *((f"answer en {text.strip()}", {"question": text}) for text in ("<image> <bos> {question} \\n </s>", NASTY[7], NASTY[6]))]
+    prompts = []
+    for shown, prompt in asked:
+        own = [*[processor.image_token_id] * 16, 2, *plain_ids(tokenizer, shown + "\n", special=False)]
+        if "<" not in shown:
+            assert processor(text="<image>" + shown, images=torch.zeros(3, 32, 32).numpy(), return_tensors="pt")["input_ids"][0].tolist() == own
+        prompts.append((prompt, shown + "\n", own))
+    found = conversations(model, tokenizer, pixels, prompts, processor.image_token_id)
+    row.save(model, processor)
+    ids = prompts[1][2]
+    causal = torch.ones(1, len(ids), dtype=torch.long)
+    wrong = {"a causal mask over the prompt": numbers(steps(model, ids, [], pixels[0], token_type_ids=causal)[0]),
+             "image tokens at one position": numbers(steps(model, ids, [], pixels[0], position_ids=shared_positions(processor.image_token_id)(ids))[0])}
+    return {"photos": photos, "conversations": found, "scores": scores(model, tokenizer, pixels, prompts[1], "", processor.image_token_id),
+            "wrong": [{"what": what, "logits": logits} for what, logits in wrong.items()]}
 
 
 def git(row: Row) -> dict:
