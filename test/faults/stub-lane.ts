@@ -1,11 +1,12 @@
 /**
- * A compute process whose decoder dies of a file named "killer" and never returns from one named "hang".
+ * A compute process whose decoder dies of a file named "killer" and never returns from one named "hang", and whose
+ * language model never returns from a prompt.
  *
  * All else is the real lane: only the moment of decoding is replaced, as no decoder here has such a bug.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createIndexLane } from '../../src/main/compute/index-lane.ts';
-import type { IndexLane, LaneConfig } from '../../src/main/compute/messages.ts';
+import type { GenerateLane, IndexLane, LaneConfig } from '../../src/main/compute/messages.ts';
 import { connectParent } from '../../src/main/compute/ports.ts';
 import { serve } from '../../src/shared/rpc.ts';
 
@@ -28,6 +29,19 @@ function wrapped(real: IndexLane): IndexLane {
   };
 }
 
-if (config.lane === 'index')
+/** Reads a prompt for ever, in the native code's way: its thread hears nothing meanwhile. */
+const deaf: Pick<GenerateLane, 'generate' | 'score'> = {
+  async *generate() {
+    yield { type: 'delta', text: 'Hm' };
+    await delay(tellMs);
+    for (;;);
+  },
+  async score() {
+    for (;;);
+  },
+};
+
+if (config.lane === 'generate') serve(deaf, connectParent());
+else if (config.lane === 'index')
   serve(wrapped(createIndexLane(() => Promise.resolve(undefined))), connectParent());
 else await import('../../src/main/compute/child.ts');

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { beamSearch } from '../../src/main/inference/beam.ts';
-import { confidence, decodeRows, type Decoding } from '../../src/main/inference/generate.ts';
+import { confidence, decodeRows, settled, type Decoding } from '../../src/main/inference/generate.ts';
+import { logLikelihoods } from '../../src/main/inference/likelihood.ts';
 import { failureOf, readGolden, toyDecoder } from './inference-helpers.ts';
 
 const numbers = z.array(z.number());
@@ -143,6 +144,10 @@ describe('a batch', () => {
   });
 });
 
+const stalling = (['prompt', 'next token'] as const).flatMap((step) =>
+  (['greedy', 'beams', 'likelihood'] as const).map((kind) => [step, kind] as const),
+);
+
 describe('stopping', () => {
   it.each(['greedy', 'beams'])('aborts between two steps (%s), with nothing left behind', async (kind) => {
     const abort = new AbortController();
@@ -157,6 +162,42 @@ describe('stopping', () => {
         : beamSearch(decoder, { ...decoding, beams: 3, lengthPenalty: 1 });
     expect(await failureOf(run)).toMatchObject({ code: 'aborted' });
     expect(decoder.steps.length).toBe(3);
+    expect(decoder.leaked()).toBe(0);
+  });
+
+  it.each(stalling)('frees the caller while the %s is still being read (%s)', async (step, kind) => {
+    const abort = new AbortController();
+    const decoder = toyDecoder([[1]], (tokens) => scoresOf([...tokens.slice(0, -1), 4]));
+    const stalled = Promise.withResolvers<undefined>();
+    const begun = Promise.withResolvers<undefined>();
+    const stall = async <T>(run: () => Promise<T>): Promise<T> => {
+      begun.resolve(undefined);
+      await stalled.promise;
+      return await run();
+    };
+    const slow: typeof decoder =
+      step === 'prompt'
+        ? { ...decoder, start: () => stall(() => decoder.start()) }
+        : { ...decoder, next: (ids, cache) => stall(() => decoder.next(ids, cache)) };
+    const decoding = { ...plain, stopIds: [], signal: abort.signal };
+    const run = {
+      greedy: () => decodeRows(slow, decoding),
+      beams: () => beamSearch(slow, { ...decoding, beams: 3, lengthPenalty: 1 }),
+      likelihood: () => logLikelihoods(slow, [[2, 3, 4]], abort.signal),
+    };
+    const failure = failureOf(run[kind]());
+    await begun.promise;
+    abort.abort();
+    // The step has not ended, and does not before the caller has its error.
+    expect(await failure).toMatchObject({ code: 'aborted' });
+    const before = decoder.steps.length;
+    let quiet = false;
+    const end = settled().then(() => (quiet = true));
+    await new Promise(setImmediate);
+    expect(quiet).toBe(false);
+    stalled.resolve(undefined);
+    await end;
+    expect(decoder.steps).toHaveLength(before + 1);
     expect(decoder.leaked()).toBe(0);
   });
 

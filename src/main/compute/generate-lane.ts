@@ -2,6 +2,7 @@
 import { AppError } from '../../shared/errors.ts';
 import type { Generated, Model, Pixels, Preprocess } from '../inference/model.ts';
 import { Channel } from '../lib/channel.ts';
+import { settled } from '../inference/generate.ts';
 import { fromHalf } from '../lib/vectors.ts';
 import type { GenerateEvent, GenerateLane, Judged, Look } from './messages.ts';
 
@@ -30,8 +31,10 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
   async function work(): Promise<void> {
     if (busy) return;
     busy = true;
-    for (let task = urgent.shift() ?? patient.shift(); task; task = urgent.shift() ?? patient.shift())
+    for (let task = urgent.shift() ?? patient.shift(); task; task = urgent.shift() ?? patient.shift()) {
       await task();
+      await settled(); // a question that was taken back is not computed beside the next one
+    }
     busy = false;
   }
 

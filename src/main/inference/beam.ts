@@ -1,6 +1,6 @@
 /** Beam search as `transformers` does it. */
 import { throwIfAborted } from '../../shared/errors.ts';
-import { pick, type Decoder, type Decoding, type Sequence } from './generate.ts';
+import { leavable, pick, type Decoder, type Decoding, type Sequence } from './generate.ts';
 import { applyRules, logSoftmax } from './sampling.ts';
 
 export interface BeamDecoding extends Decoding {
@@ -23,9 +23,9 @@ interface Beam {
   ended?: Sequence['ended'];
 }
 
-/** The best text for a decoder of one row. Throws AppError('aborted') between two steps. */
-export async function beamSearch<Cache>(decoder: Decoder<Cache>, decoding: BeamDecoding): Promise<Sequence> {
-  throwIfAborted(decoding.signal);
+/** The best text for a decoder of one row. Throws AppError('aborted') when the caller aborts, at once. */
+export async function beamSearch<Cache>(given: Decoder<Cache>, decoding: BeamDecoding): Promise<Sequence> {
+  const decoder = leavable(given, decoding.signal);
   let { logits, cache } = await decoder.start();
   let running: Beam[] = [{ parent: 0, tokens: [], logProbs: [], score: 0 }];
   let finished: Beam[] = [];

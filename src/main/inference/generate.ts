@@ -2,7 +2,7 @@
  * Text generation over any decoder: greedy or sampled for several rows at once, stopped by ids, by a
  * watcher of the text, by length or by the caller. Beam search is in beam.ts.
  */
-import { throwIfAborted } from '../../shared/errors.ts';
+import { AppError, throwIfAborted } from '../../shared/errors.ts';
 import { applyRules, argmax, draw, logSoftmax, seededRandom, type Rules, type Sampling } from './sampling.ts';
 
 /** Scores of the next token, one array of the vocabulary's length for each row, and what was computed so far. */
@@ -47,12 +47,66 @@ interface Row {
   sequence: Sequence;
 }
 
+/** Steps whose caller has left, and which the runtime cannot stop. */
+const left = new Set<Promise<unknown>>();
+
+/** Waits for what an aborted caller left behind: before a model is closed, or asked for more. */
+export async function settled(): Promise<void> {
+  await Promise.allSettled(left);
+}
+
+/**
+ * The same decoder, whose steps fail with AppError('aborted') as soon as the caller aborts: a prompt may take
+ * seconds to be read, and the runtime has no way to stop in its middle. The step ends by itself (see `settled`) and
+ * what it gives is freed then.
+ */
+export function leavable<Cache>(decoder: Decoder<Cache>, signal: AbortSignal | undefined): Decoder<Cache> {
+  if (!signal) return decoder;
+  const lent = new Set<Cache>();
+  const unless = (step: Promise<Step<Cache>>): Promise<Step<Cache>> =>
+    new Promise((resolve, reject) => {
+      let kept = true;
+      const leave = (): void => {
+        kept = false;
+        left.add(step);
+        reject(new AppError('aborted', 'Cancelled.'));
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      void step
+        .then((found) => {
+          if (kept) resolve(found);
+          else decoder.free(found.cache);
+        }, reject)
+        .finally(() => {
+          left.delete(step);
+          signal.removeEventListener('abort', leave);
+        });
+    });
+  return {
+    ...decoder,
+    async start() {
+      throwIfAborted(signal);
+      return await unless(decoder.start());
+    },
+    async next(ids, cache) {
+      if (signal.aborted) decoder.free(cache);
+      throwIfAborted(signal);
+      lent.add(cache);
+      return await unless(decoder.next(ids, cache).finally(() => lent.delete(cache)));
+    },
+    // A step that goes on still reads the cache, and consumes it.
+    free(cache) {
+      if (!lent.has(cache)) decoder.free(cache);
+    },
+  };
+}
+
 /**
  * Continues every row by itself until it ends; rows that have ended leave the batch.
- * Throws AppError('aborted') between two steps when the caller aborts.
+ * Throws AppError('aborted') when the caller aborts, at once.
  */
-export async function decodeRows<Cache>(decoder: Decoder<Cache>, decoding: Decoding): Promise<Sequence[]> {
-  throwIfAborted(decoding.signal);
+export async function decodeRows<Cache>(given: Decoder<Cache>, decoding: Decoding): Promise<Sequence[]> {
+  const decoder = leavable(given, decoding.signal);
   let { logits, cache } = await decoder.start();
   const rows = logits.map((_, index): Row => startRow(index, decoding));
   let alive = rows;

@@ -6,7 +6,7 @@
  * is padded. A text's last token is only looked up, never run.
  */
 import { AppError, throwIfAborted } from '../../shared/errors.ts';
-import { pick, type Decoder, type Step } from './generate.ts';
+import { leavable, pick, type Decoder, type Step } from './generate.ts';
 import type { Prompt, Scored, ScoreOptions } from './model.ts';
 import { fitPrompt, type FittedPrompt, type Render } from './prompt.ts';
 import { logSoftmax } from './sampling.ts';
@@ -24,13 +24,14 @@ interface Branch {
 
 /**
  * The sum of log p(token | what is before it) over each text's tokens, for a decoder of one row; natural logarithms.
- * A text without tokens has 0. Throws AppError('aborted') between two steps.
+ * A text without tokens has 0. Throws AppError('aborted') when the caller aborts, at once.
  */
 export async function logLikelihoods<Cache>(
-  decoder: Decoder<Cache>,
+  given: Decoder<Cache>,
   texts: readonly (readonly number[])[],
   signal?: AbortSignal,
 ): Promise<number[]> {
+  const decoder = leavable(given, signal);
   const sums = texts.map(() => 0);
   const told = [...texts.keys()].filter((text) => texts[text]?.length);
 

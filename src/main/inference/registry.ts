@@ -13,6 +13,7 @@ import { openGenerator } from './families/vlm.ts';
 import { checkSizes, filesNeeded, modelVersion, readManifest, verifyFiles } from './manifest.ts';
 import type { Manifest, Model, Part } from './model.ts';
 import type { Opening } from './parts.ts';
+import { settled } from './generate.ts';
 import { openVision } from './vision.ts';
 
 export { checkSizes, modelVersion, readManifest, verifyFiles } from './manifest.ts';
@@ -140,6 +141,7 @@ export async function loadModel(
   await verifyFiles(dir, manifest, filesNeeded(manifest, parts));
   const members: Member[] = [];
   const close = async (): Promise<void> => {
+    await settled();
     await Promise.all(members.splice(0).map((member) => member.close()));
   };
   try {
