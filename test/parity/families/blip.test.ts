@@ -1,14 +1,12 @@
-/** The blip family against transformers: captions and answers, their likelihoods, and texts that match photos. */
+/** The blip family against transformers: captions and answers, and their likelihoods. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { blipDecoder, matcherOf } from '../../../src/main/inference/families/blip.ts';
-import { queryIds } from '../../../src/main/inference/families/dual-encoder.ts';
+import { blipDecoder } from '../../../src/main/inference/families/blip.ts';
 import type { Model, Pixels, Prompt, Scored } from '../../../src/main/inference/model.ts';
 import { closeParts, openParts, openTokenizer } from '../../../src/main/inference/parts.ts';
 import { fitPrompt } from '../../../src/main/inference/prompt.ts';
 import type { Session } from '../../../src/main/inference/session.ts';
 import { floats, integers } from '../../../src/main/inference/tensors.ts';
-import { dot } from '../../../src/main/lib/vectors.ts';
 import { onCpu } from '../../unit/inference-helpers.ts';
 import { matrix, numbers, openRow, photoGolden, type Row } from './parity.ts';
 
@@ -217,72 +215,3 @@ const plusOne = (id: unknown): number => Number(id) + 1;
 function marks(generate: Record<string, unknown>): { start: number[]; end: number[] } {
   return generate['promptMarks'] as { start: number[]; end: number[] };
 }
-
-const retrieving = z.object({
-  photos: z.array(photoGolden.extend({ embedding: numbers })),
-  texts: z.array(z.object({ text: z.string(), ids: numbers, embedding: numbers })),
-  itc: matrix,
-  itm: matrix,
-});
-
-describe('blip-retrieve', async () => {
-  const row = await openRow('blip-retrieve', retrieving);
-  afterAll(() => row.close());
-  const { golden, model, dir } = row;
-  const pixels = golden.photos.map((photo) => bytes(photo.pixels));
-  const texts = golden.texts.map(({ text }) => text);
-  const tokenizer = await openTokenizer(dir, z.object({ tokenizer: z.string(), tokenizerConfig: z.string() }).parse(model.manifest.embed));
-
-  it('has the pixels of its image processor', async () => {
-    for (const photo of golden.photos) await row.pixels(photo);
-  });
-
-  it('reads texts by the same ids, marks that were typed as characters', () => {
-    const { embed } = model.manifest;
-    if (!embed) throw new Error('The row embeds.');
-    row.same('token ids', texts.map((text) => queryIds(text, embed, tokenizer)), golden.texts.map(({ ids }) => ids));
-  });
-
-  it('compares embeddings (ITC)', async () => {
-    row.near('ITC', await contrast(model), golden.itc);
-  });
-
-  it('matches texts with photos (ITM), alone and in a batch', async () => {
-    row.near('ITM', await matches(model), golden.itm);
-    const [prefix = new Float32Array()] = await see(model, pixels);
-    for (const [at, text] of texts.entries())
-      row.near('ITM', (await model.match?.(prefix, [text]))?.map(({ itm }) => itm ?? NaN), [golden.itm[0]?.[at] ?? NaN]);
-  });
-
-  it.each(wrongPixels)('misses by far with %s', async (what, edit) => {
-    const wrong = await row.edited((manifest) => edit(manifest as unknown as Edited));
-    row.missed(`${what} (ITC)`, await contrast(wrong), golden.itc);
-    row.missed(`${what} (ITM)`, await matches(wrong), golden.itm);
-  });
-
-  it('misses by far with photos exchanged, texts exchanged, or without the mask', async () => {
-    row.missed('photos exchanged (ITM)', (await matches(model)).toReversed(), golden.itm);
-    row.missed('photos exchanged (ITC)', (await contrast(model)).toReversed(), golden.itc);
-    row.missed('texts exchanged (ITM)', (await matches(model)).map((photo) => photo.toReversed()), golden.itm);
-    const { match } = model.manifest;
-    if (match?.family !== 'blip') throw new Error('The row matches.');
-    const { matcher } = await openParts({ dir, manifest: model.manifest, options: onCpu }, { matcher: match.matcher });
-    const unmasked = (feeds: Feeds): Feeds => ({ ...feeds, ...changed({ attention_mask: feeds['attention_mask'] }, () => 1) });
-    const without = matcherOf({ ...matcher, run: (feeds, fetches) => matcher.run(unmasked(feeds), fetches) }, match, tokenizer);
-    row.missed('no mask (ITM)', await matches({ ...model, match: without.match }), golden.itm);
-    await without.close();
-  });
-
-  async function contrast(from: Model): Promise<number[][]> {
-    const labels = (await from.embedText?.(texts)) ?? [];
-    const seen = (await from.see?.(pixels)) ?? [];
-    return seen.map(({ embedding }) => labels.map((label) => dot(embedding ?? new Float32Array(), label)));
-  }
-
-  async function matches(from: Model): Promise<number[][]> {
-    const found: number[][] = [];
-    for (const prefix of await see(from, pixels))
-      found.push(((await from.match?.(prefix, texts)) ?? []).map(({ itm }) => itm ?? NaN));
-    return found;
-  }
-});

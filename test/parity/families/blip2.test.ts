@@ -10,15 +10,12 @@ import {
   type Blip2Manifest,
 } from '../../../src/main/inference/families/blip2.ts';
 import type { Decoder } from '../../../src/main/inference/generate.ts';
-import { queryIds } from '../../../src/main/inference/families/dual-encoder.ts';
 import type { KvCache } from '../../../src/main/inference/kv-cache.ts';
-import type { Matched, Model, Pixels, Preprocess, Prompt, Seen } from '../../../src/main/inference/model.ts';
-import { openTokenizer } from '../../../src/main/inference/parts.ts';
+import type { Pixels, Preprocess, Prompt } from '../../../src/main/inference/model.ts';
 import { toTensor } from '../../../src/main/inference/preprocess.ts';
 import { fitPrompt } from '../../../src/main/inference/prompt.ts';
 import { openSession, type Session } from '../../../src/main/inference/session.ts';
 import { floats, integers, readFloats, type Feed } from '../../../src/main/inference/tensors.ts';
-import { dot } from '../../../src/main/lib/vectors.ts';
 import { onCpu } from '../../unit/inference-helpers.ts';
 import { matrix, numbers, openRow, photoGolden, type Row } from './parity.ts';
 
@@ -194,55 +191,6 @@ describe.each(
   it.each(Object.entries({ ...wrongPixels, ...mistakes }))('misses by far with %s', async (what, mistake) => {
     const last = golden.asked.at(-1);
     row.missed(what, await mistaken(opened, mistake, last?.prompt ?? {}), last?.logits ?? []);
-  });
-});
-
-const retrieving = z.object({
-  photos: z.array(photoGolden.extend({ embedding: numbers })),
-  texts: z.array(z.object({ text: z.string(), ids: numbers, embedding: numbers })),
-  /** Of each photo and text: the largest cosine of a query token, and the probability of matching. */
-  itc: matrix,
-  itm: matrix,
-});
-
-describe('blip2-retrieve', async () => {
-  const row = await openRow('blip2-retrieve', retrieving);
-  const { golden, model } = row;
-  afterAll(() => row.close());
-  const texts = golden.texts.map(({ text }) => text);
-  const vectors = golden.texts.map(({ embedding }) => embedding);
-  const see = (from: Model): Promise<Seen[]> => from.see?.(golden.photos.map(pixelsOf)) ?? Promise.resolve([]);
-  const match = async (seen: Seen[]): Promise<Matched[][]> =>
-    Promise.all(seen.map(async ({ prefix }) => (await model.match?.(prefix ?? new Float32Array(), texts)) ?? []));
-  const itc = (found: Matched[][]): number[][] => found.map((photo) => photo.map((one) => one.itc ?? NaN));
-  const itm = (found: Matched[][]): number[][] => found.map((photo) => photo.map((one) => one.itm ?? NaN));
-
-  it('has the pixels and ids of its processors', async () => {
-    for (const photo of golden.photos) await row.pixels(photo);
-    const { embed } = model.manifest;
-    const tokenizer = embed && (await openTokenizer(row.dir, embed));
-    const ids = tokenizer && texts.map((text) => queryIds(text, embed, tokenizer));
-    row.same('token ids', ids, golden.texts.map((text) => text.ids));
-  });
-
-  it('embeds texts, and photos as the mean of their query tokens', async () => {
-    const images = (await see(model)).map(({ embedding }) => embedding ?? []);
-    row.near('image embeddings (mean)', images, golden.photos.map(({ embedding }) => embedding));
-    row.near('text embeddings', await model.embedText?.(texts), vectors);
-    row.missed('the mean in place of the largest', images.map((image) => vectors.map((text) => dot(Float32Array.from(image), Float32Array.from(text)))), golden.itc);
-  });
-
-  it('scores by the largest similarity of a query token (ITC), and matches (ITM)', async () => {
-    const found = await match(await see(model));
-    row.near('ITC', itc(found), golden.itc);
-    row.near('ITM', itm(found), golden.itm);
-  });
-
-  it.each(Object.entries(wrongPixels))('misses by far with %s', async (what, { preprocess }) => {
-    const wrong = await row.edited((manifest) => Object.assign(manifest['preprocess'] as object, preprocess));
-    const found = await match(await see(wrong));
-    row.missed(`${what} (ITC)`, itc(found), golden.itc);
-    row.missed(`${what} (ITM)`, itm(found), golden.itm);
   });
 });
 

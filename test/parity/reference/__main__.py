@@ -11,6 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HERE.parents[1] / "models"))
 
+from transformers.utils.logging import disable_progress_bar  # noqa: E402
+
 from reference.making import make_row  # noqa: E402
 from reference.rows import ROWS  # noqa: E402
 
@@ -19,6 +21,7 @@ parser.add_argument("rows", metavar="ROW", nargs="*", help=f"of {', '.join(ROWS)
 parser.add_argument("--seed", type=int, default=5)
 parser.add_argument("--out", type=Path, default=HERE / "rows")
 arguments = parser.parse_args()
+disable_progress_bar()
 for name in arguments.rows or ROWS:
     if name not in ROWS:
         raise SystemExit(f"No row {name}; there are {', '.join(ROWS)}.")

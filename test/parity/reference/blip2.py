@@ -74,9 +74,25 @@ def retrieve(row: Row) -> dict:
     itm[..., 1] -= middle
     clear(itm[..., 1] - itm[..., 0], "ITM scores")
     row.save(model, tokenizer, processor)
-    return {"photos": [{**photo, "embedding": numbers(F.normalize(each[0].image_embeds[0].mean(0), dim=-1))} for photo, each in zip(photos, contrast)],
+    wrong = mistaken(model, lambda: [[[match(photo, own, matching).logits_per_image for own in ids] for photo in pixels] for matching in (False, True)])
+    return {"wrong": wrong, "photos": [{**photo, "embedding": numbers(F.normalize(each[0].image_embeds[0].mean(0), dim=-1))} for photo, each in zip(photos, contrast)],
             "texts": [{"text": text, "ids": own, "embedding": numbers(one.text_embeds[0])} for text, own, one in zip(texts, ids, contrast[0])],
             "itc": numbers(itc), "itm": numbers(itm.softmax(-1)[..., 1])}
+
+
+def mistaken(model, scores) -> list[dict]:
+    """What `scores` (ITC and ITM of photos and texts) becomes with other query tokens. Their order alone changes nothing, which is checked:
+    they have no positions, and both scores are the largest or the mean of them."""
+    right = model.query_tokens.clone()
+    changes = {"query tokens in another order": right.flip(1), "query tokens with their numbers in another order": right.flip(2), "a query token too few": right[:, 1:]}
+    found = []
+    for what, tokens in changes.items():
+        model.query_tokens.data = tokens
+        itc, itm = scores()
+        found.append({"what": what, "itc": numbers(torch.tensor([[one.item() for one in photo] for photo in itc])),
+                      "itm": numbers(torch.stack([torch.cat(photo) for photo in itm]).softmax(-1)[..., 1])})
+    model.query_tokens.data = right
+    return found
 
 
 def config_of(text, tokenizer) -> Blip2Config:
