@@ -3,6 +3,8 @@
  * npm run parity -- --seed 7: first remakes checkpoints and goldens with Python (`IRIS_PYTHON`, or python3, with
  * what models/export/requirements.txt pins) into test/output/rows, runs the tests on those, and writes no table. With the
  * seed of the committed rows, the goldens must also be theirs: ids equal, other numbers within 1e-5.
+ *
+ * Either way it prints the table, and fails where a test does or a row was not measured.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,44 +14,86 @@ import type { Measured } from '../test/parity/families/parity.ts';
 
 const root = join(import.meta.dirname, '..');
 const parity = join(root, 'test/parity');
+const committed = join(parity, 'rows');
 const measuredDir = join(root, 'test/output/parity');
 const committedSeed = '5';
 const { seed } = parseArgs({ options: { seed: { type: 'string' } } }).values;
+if (seed !== undefined && !/^\d{1,6}$/.test(seed))
+  throw new Error(`Expected --seed 7 or the like, got "${seed}".`);
 
 await rm(measuredDir, { recursive: true, force: true });
 const rows = seed === undefined ? undefined : await remake(seed);
-run(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/parity/families'], root, {
-  ORT_DISABLE_TELEMETRY: '1',
-  ...(rows && { IRIS_PARITY_ROWS: rows }),
-});
-const table = tableOf(await measured());
+const failure = runs(
+  process.execPath,
+  [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/parity/families'],
+  root,
+  {
+    ORT_DISABLE_TELEMETRY: '1',
+    ...(rows && { IRIS_PARITY_ROWS: rows }),
+  },
+);
+const found = await measured();
+const table = tableOf(found);
 console.log(table);
+if (failure) throw new Error(failure);
+await requireAll(found);
 if (rows === undefined) await writeTable(table);
+else
+  console.log(
+    `All ${found.length} rows of seed ${seed ?? ''} agree; ${Math.round(process.uptime())} seconds.`,
+  );
 
 /** Makes the rows anew in a scratch folder, which then has all of them. */
 async function remake(seed: string): Promise<string> {
   const out = join(root, 'test/output/rows');
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
-  run(process.env['IRIS_PYTHON'] ?? 'python3', ['-m', 'reference', '--seed', seed, '--out', out], parity);
-  for (const name of seed === committedSeed ? await readdir(out) : []) {
-    const golden = async (place: string): Promise<unknown> =>
-      JSON.parse(await readFile(join(place, name, 'golden.json'), 'utf8'));
-    const difference = differs(await golden(out), await golden(join(parity, 'rows')));
-    if (difference)
-      throw new Error(`Row ${name} remade with seed ${seed} is another: golden.json${difference}`);
-  }
+  const python = process.env['IRIS_PYTHON'] ?? 'python3';
+  const failed = runs(python, ['-u', '-m', 'reference', '--seed', seed, '--out', out], parity, {
+    PYTHONHASHSEED: '0',
+  });
+  if (failed)
+    throw new Error(
+      `${failed}. Expected a Python with what models/export/requirements.txt pins; IRIS_PYTHON names another.`,
+    );
+  if (seed === committedSeed) await requireCommitted(out);
   return out;
 }
 
-function run(command: string, args: string[], cwd: string, env: Record<string, string> = {}): void {
+/** The goldens must be the committed ones. ONNX files need not: their weights are within rounding of each other. */
+async function requireCommitted(out: string): Promise<void> {
+  const golden = async (place: string, name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(place, name, 'golden.json'), 'utf8'));
+  const different: string[] = [];
+  for (const name of await readdir(committed)) {
+    const difference = differs(await golden(out, name), await golden(committed, name));
+    if (difference) different.push(`${name}/golden.json${difference}`);
+  }
+  if (different.length > 0)
+    throw new Error(
+      `Remade with seed ${committedSeed}, these are others than committed:\n${different.join('\n')}`,
+    );
+}
+
+/** Runs to the end; what went wrong in words, or undefined. */
+function runs(command: string, args: string[], cwd: string, env: Record<string, string>): string | undefined {
   const { status, error } = spawnSync(command, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: 'inherit',
   });
-  if (status !== 0)
-    throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? `exit ${status ?? '?'}`}`);
+  if (status === 0) return undefined;
+  return `${command} ${args.join(' ')} failed: ${error?.message ?? `exit ${status ?? '?'}`}`;
+}
+
+/** Throws where a row was not compared, or nothing wrong was shown to miss. */
+async function requireAll(all: readonly Measured[]): Promise<void> {
+  const whole = new Set(
+    all.filter(({ compared, control }) => compared.length > 0 && control.what).map(({ row }) => row),
+  );
+  const missing = (await readdir(committed)).filter((name) => !whole.has(name));
+  if (missing.length > 0)
+    throw new Error(`Not compared, or without a negative control: ${missing.join(', ')}.`);
 }
 
 /** Where two goldens differ: whole numbers and texts must be equal, other numbers within 1e-5 of their size. */
@@ -69,7 +113,7 @@ function differs(a: unknown, b: unknown, path = ''): string | undefined {
 }
 
 async function measured(): Promise<Measured[]> {
-  const files = await readdir(measuredDir);
+  const files = await readdir(measuredDir).catch((): string[] => []);
   return Promise.all(
     files.sort().map(async (file) => JSON.parse(await readFile(join(measuredDir, file), 'utf8')) as Measured),
   );
@@ -100,9 +144,7 @@ async function writeTable(rows: string): Promise<void> {
       `${file} has no place for the table: <!-- parity --> and <!-- /parity --> were expected.`,
     );
   await writeFile(file, `${parts[1] ?? ''}\n${rows}\n${parts[2] ?? ''}`);
-  run(
-    process.execPath,
-    [join(root, 'node_modules/prettier/bin/prettier.cjs'), '--write', '--log-level', 'warn', file],
-    root,
-  );
+  const prettier = join(root, 'node_modules/prettier/bin/prettier.cjs');
+  const failed = runs(process.execPath, [prettier, '--write', '--log-level', 'warn', file], root, {});
+  if (failed) throw new Error(failed);
 }

@@ -189,8 +189,9 @@ describe.each(
   });
 
   it.each(Object.entries({ ...wrongPixels, ...mistakes }))('misses by far with %s', async (what, mistake) => {
-    const last = golden.asked.at(-1);
-    row.missed(what, await mistaken(opened, mistake, last?.prompt ?? {}), last?.logits ?? []);
+    const found: Float32Array[] = [];
+    for (const { prompt } of golden.asked) found.push(...(await mistaken(opened, mistake, prompt)));
+    row.missed(what, found, golden.asked.flatMap(({ logits }) => logits));
   });
 });
 
