@@ -30,7 +30,7 @@ import {
 import { Models } from './services/models.ts';
 import { listFolder } from './services/home-folders.ts';
 import { Pictures } from './services/pictures.ts';
-import { search, similar, type SearchDeps } from './services/search.ts';
+import { search, searchTwice, similar, type SearchDeps } from './services/search.ts';
 
 export type { Child, Fork } from './compute/ports.ts';
 export { childEnv } from './compute/ports.ts';
@@ -138,7 +138,18 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
     ...catalog(db, lanes.browse(), writes, changed),
-    search: async (args) => await search(await finding(), args),
+    async search({ rerank, ...args }, signal) {
+      if (rerank === undefined) return await search(await finding(), args);
+      const judge = await models.toJudge(rerank === true ? undefined : rerank);
+      const { preprocess } = judge.manifest;
+      const deps = await finding();
+      return await jobs.attend(
+        'rerank',
+        (progress, stop) =>
+          searchTwice(deps, args, { lane: lanes.generate(judge), preprocess, progress }, stop),
+        signal,
+      );
+    },
     similar: async (args) => await similar(await finding(), args),
     listFolder: ({ path }) => listFolder(path),
     caption: (args, signal) => ask.caption(args, signal),
@@ -184,9 +195,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await jobs.attend('model', (progress, stop) => copyModel(copy, progress, stop), signal);
       return await arrived(copy.manifest.id);
     },
-    async connectModel({ address, model, remote = false }) {
+    async connectModel(args) {
       writes();
-      return await arrived((await connectFolder({ address, model, remote }, addedDir)).id);
+      return await arrived((await connectFolder(args, addedDir)).id);
     },
     async removeModel({ id }) {
       const db = writes();

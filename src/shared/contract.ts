@@ -110,7 +110,13 @@ export const schemas = {
   places: filter,
   folders: z.object({}),
   photo: z.object({ id }),
-  search: z.object({ query: text, filter: filter.optional(), limit: z.int().min(1).max(1000).optional() }),
+  search: z.object({
+    query: text,
+    filter: filter.optional(),
+    limit: z.int().min(1).max(1000).optional(),
+    /** Looks at the best few again by a model that tells how well a text fits a photo: this one, or `true` for any. */
+    rerank: z.union([z.literal(true), model]).optional(),
+  }),
   similar: z.object({
     /** A photo of the library, or the bytes of a picture in base64. */
     to: z.union([z.object({ id }), z.object({ image: z.base64().max(1_000_000) })]),
@@ -166,6 +172,16 @@ export const schemas = {
     model: word,
     /** Agrees that photos leave this machine, where the address is another's. */
     remote: z.boolean().optional(),
+    /** What the server asks for; it is kept for its owner's eyes only, and no call gives it back. */
+    key: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,1000}$/, 'expected a key without blanks')
+      .optional(),
+    /** The environment variable that holds the key, in place of `key`. */
+    keyVariable: z
+      .string()
+      .regex(/^\w{1,100}$/)
+      .optional(),
   }),
   removeModel: z.object({ id: model }),
   useModel: z.object({ role: z.enum(roles), id: model }),
@@ -214,7 +230,8 @@ export interface Api {
   listFolder(args: Args<'listFolder'>): Promise<FolderListing>;
   folders(args: Args<'folders'>): Promise<Folder[]>;
   photo(args: Args<'photo'>): Promise<PhotoDetails>;
-  search(args: Args<'search'>): Promise<SearchAnswer>;
+  /** With `rerank` it takes a look at each of the best photos, as a job whose progress `events` tells. */
+  search(args: Args<'search'>, signal?: AbortSignal): Promise<SearchAnswer>;
   /** Photos that look like one, best first. */
   similar(args: Args<'similar'>): Promise<SearchAnswer>;
   searches(args: Args<'searches'>): Promise<SavedSearch[]>;

@@ -92,6 +92,8 @@ export interface ChatMessage {
   /** For an assistant's message: the exact text that went to the model beside the picture. */
   sent: string | null;
   createdAt: string;
+  /** The likeliest first, where the model chose among answers that it knows. */
+  answers?: KnownAnswer[];
 }
 
 export interface PhotoDetails extends PhotoSummary {
@@ -104,8 +106,8 @@ export interface PhotoDetails extends PhotoSummary {
 }
 
 export interface Why {
-  kind: 'looks' | 'caption' | 'name' | 'chat';
-  /** The similarity for `looks`, else the words that matched. */
+  kind: 'looks' | 'caption' | 'name' | 'chat' | 'match';
+  /** The similarity for `looks`, how well it fits (0 to 1) for `match`, else the words that matched. */
   detail: string;
 }
 
@@ -166,6 +168,9 @@ export interface LabelFit {
   /** log p(text) without the photo, and the softmax of what the photo adds to it. */
   logPrior: number | null;
   withoutPrior: number | null;
+  /** log p(photo | text) of a model whose photos are tokens, and its softmax over the labels. */
+  logPhoto: number | null;
+  photoGiven: number | null;
 }
 
 export interface Classification {
@@ -189,8 +194,7 @@ export interface Classification {
 }
 
 export type ChatEvent =
-  | { type: 'delta'; text: string }
-  | { type: 'done'; message: ChatMessage; droppedTurns: number; answers?: KnownAnswer[] };
+  { type: 'delta'; text: string } | { type: 'done'; message: ChatMessage; droppedTurns: number };
 
 export interface FileReason {
   path: string;
@@ -210,9 +214,9 @@ export interface IndexReport {
 export interface Job {
   id: number;
   /** What is done, in photos; for `model`, which copies one into the library, in bytes. */
-  kind: 'index' | 'export' | 'model';
+  kind: 'index' | 'export' | 'model' | 'rerank';
   state: 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
-  phase: 'scan' | 'index' | 'caption' | 'export' | 'copy' | 'finished';
+  phase: 'scan' | 'index' | 'caption' | 'export' | 'copy' | 'match' | 'finished';
   done: number;
   total: number;
   /** Items a second over the last ten seconds; 0 until known. */
@@ -242,8 +246,8 @@ export interface ModelInfo {
   license: string;
   bytes: number;
   memoryMb: number;
-  /** `language`: can answer from words alone, after another model's caption. */
-  can: ('search' | 'caption' | 'ask' | 'chat' | 'language')[];
+  /** `language`: can answer from words alone, after another model's caption. `match`: tells how well a text fits a photo. */
+  can: ('search' | 'caption' | 'ask' | 'chat' | 'language' | 'match')[];
   /** The address that a photo is sent to when this model is asked about it; null for one that runs here. */
   sends: string | null;
   /** `missing`: it was chosen for something, and its folder is gone. */

@@ -1,5 +1,6 @@
 /** The command line for people: help, wrong usage, and what happens where there is nothing yet. */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { iris, jsonLines } from './cli.ts';
@@ -77,6 +78,20 @@ describe('iris', { timeout: 240_000 }, () => {
     expect(jsonLines(ran)).toEqual([[]]);
     expect(ran.stderr).toMatch(/iris index FOLDER/);
     expect(existsSync(path.join(folder, 'none'))).toBe(false);
+  });
+
+  it('takes the key of a server from standard input and shows it to nobody', async () => {
+    const place = path.join(folder, 'locked');
+    const connect = ['--library', place, '--json', 'models', 'connect', 'http://127.0.0.1:9/v1', 'llava'];
+    const ran = await iris([...connect, '--key'], { stdin: 'sk-0123-secret\n' });
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(ran.stdout + ran.stderr).not.toContain('sk-0123');
+    const [{ id }] = jsonLines(ran) as [{ id: string }];
+    expect(await readFile(path.join(place, 'models', id, 'key'), 'utf8')).toBe('sk-0123-secret\n');
+    const wrong = await iris([...connect, '--key'], { stdin: 'two words\n' });
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toMatch(/connectModel\.key: expected a key without blanks/);
+    expect(wrong.stderr).not.toContain('two words');
   });
 
   it('keeps the library where the system keeps such things', async () => {

@@ -78,6 +78,18 @@ describe('iris', { timeout: 240_000 }, () => {
     expect(odd[0]?.path).toBe(`${photos}/caf\ufffd.jpg`);
   });
 
+  it('search --rerank: looks at the best again, says how far it is, and how well each fits', async () => {
+    const ran = await run(['search', 'a', 'cat', '--limit', '3', '--rerank']);
+    expect(ran.code).toBe(0);
+    const [hits] = jsonLines(ran) as { score: number; why: string }[][];
+    expect(hits?.map(({ why }) => /^match 0\.\d{3}; looks/.test(why))).toEqual([true, true, true]);
+    expect(hits?.every(({ score }) => score >= 1)).toBe(true);
+    expect(ran.stderr).toMatch(/Looking closer {2}\d+ of \d+ photos/);
+    const nobody = await run(['search', 'a', 'cat', '--rerank', 'nobody']);
+    expect(nobody).toMatchObject({ code: 1, stdout: '' });
+    expect(nobody.stderr).toContain('"nobody"');
+  });
+
   it('search --stdin: answers every line in order', async () => {
     const queries = ['cat', 'coffee in a cup', 'sample 05', 'qwxz'];
     const ran = await run(['search', '--stdin', '--limit', '2'], `${queries.join('\r\n')}\n`);

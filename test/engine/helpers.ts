@@ -1,6 +1,6 @@
 /** What tests of the whole engine share: temporary folders, samples, waiting for a job, a look into the store. */
 import { existsSync, mkdtempSync, realpathSync } from 'node:fs';
-import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,6 +40,15 @@ export async function sampleFiles(): Promise<string[]> {
 export async function placeSamples(folder: string, names?: readonly string[]): Promise<void> {
   const chosen = names ?? (await sampleFiles());
   await place(folder, Object.fromEntries(chosen.map((name) => [name, path.join(samples, name)])));
+}
+
+/** The tiny model of a parity row as one of the models in `modelsDir`, by the row's name. */
+export async function placeRow(row: string, modelsDir: string): Promise<void> {
+  const dir = path.join(modelsDir, row);
+  await cp(path.join(checkout, 'test/parity/rows', row, 'model'), dir, { recursive: true });
+  const file = path.join(dir, 'model.json');
+  const manifest = JSON.parse(await readFile(file, 'utf8')) as object;
+  await writeFile(file, JSON.stringify({ ...manifest, id: row }));
 }
 
 /** A folder without models: files are read, decoded and found by words, which is fast. */

@@ -1,11 +1,12 @@
 /** A model behind a server in the engine: nothing is sent unasked, and a caption alone leaves a language model blind. */
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../../src/main/engine.ts';
 import { chatServer, says, type Asked, type ChatServer } from '../unit/chat-server.ts';
-import { checkout, samples, scratch } from './helpers.ts';
+import { checkout, indexed, photoNamed, samples, scratch } from './helpers.ts';
 
 const folder = scratch();
 const library = path.join(folder, 'library');
@@ -63,10 +64,62 @@ it.each([
 });
 
 it('takes another computer where a person agrees, and says where photos go', async () => {
-  const far = await engine.connectModel({ address: 'http://192.168.1.9:8080/v1', model: 'm', remote: true });
-  expect(far.sends).toBe('http://192.168.1.9:8080/v1');
-  expect((await engine.doctor({})).connections).toContain('only to');
+  const address = 'http://192.168.1.9:8080/v1';
+  const far = await engine.connectModel({ address, model: 'm', remote: true, key: 'sk-0123-secret' });
+  expect(far.sends).toBe(address);
+  const doctor = await engine.doctor({});
+  expect(doctor.connections).toContain('only to');
+  expect(JSON.stringify(doctor)).not.toContain('sk-0123');
   await engine.removeModel({ id: far.id });
+});
+
+it('keeps a key for its owner alone, tells it to the server only, and forgets it with the model', async () => {
+  const key = 'sk-0123-secret';
+  const { id: locked } = await engine.connectModel({ address: server.address, model: 'locked', key });
+  const file = path.join(library, 'models', locked, 'key');
+  expect(await readFile(file, 'utf8')).toBe(`${key}\n`);
+  if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const photo = { path: path.join(samples, 'sample-10.jpg') };
+  const answer = await engine.ask({ photo, question: 'Where?', model: locked });
+  expect(server.headers.at(-1)?.authorization).toBe(`Bearer ${key}`);
+  await engine.ask({ photo, question: 'Where?', model: id });
+  expect(server.headers.at(-1)?.authorization).toBeUndefined();
+  const told = [answer, await engine.models({ verify: true }), await engine.jobs({})];
+  expect(JSON.stringify(told)).not.toContain(key);
+  // Connected again without one, it has none; and both at once are refused.
+  await engine.connectModel({ address: server.address, model: 'locked' });
+  expect(existsSync(file)).toBe(false);
+  const both = engine.connectModel({ address: server.address, model: 'locked', key, keyVariable: 'KEY' });
+  await expect(both).rejects.toMatchObject({ code: 'bad-request' });
+  await engine.connectModel({ address: server.address, model: 'locked', key });
+  await engine.removeModel({ id: locked });
+  expect(existsSync(path.dirname(file))).toBe(false);
+});
+
+it('has a photo described once for a talk, or not at all where that model has described it before', async () => {
+  const { id: eyes } = await engine.connectModel({ address: server.address, model: 'eyes' });
+  const looked = (): number => server.asked.filter(({ model }) => model === 'eyes').length;
+  const pair = `${eyes}+${id}`;
+  const talked = path.join(folder, 'talked');
+  const file = path.join(talked, 'talked-about.jpg');
+  await cp(path.join(samples, 'sample-05.jpg'), file);
+  const ask = (question: string): Promise<unknown> =>
+    engine.ask({ photo: { path: file }, question, model: pair });
+  await ask('What is it?');
+  await ask('And where?');
+  expect(looked()).toBe(1);
+  await utimes(file, 1, 1); // another picture, as far as one can tell
+  await ask('And now?');
+  expect(looked()).toBe(2);
+
+  await indexed(engine, { folders: [talked], captions: false });
+  const photo = { id: (await photoNamed(engine, 'talked-about.jpg')).id };
+  const { caption } = await engine.caption({ photo, model: eyes });
+  expect(looked()).toBe(3);
+  await engine.ask({ photo, question: 'What is it?', model: pair });
+  expect(looked()).toBe(3);
+  expect(textOf(server.asked.at(-1) ?? ({ messages: [] } as unknown as Asked))).toContain(caption);
+  expect((await engine.photo(photo)).captions).toHaveLength(1);
 });
 
 it('answers about a photo when it is asked, with what was sent in sight', async () => {

@@ -1,5 +1,5 @@
 /** A real server that speaks the OpenAI-compatible protocol, in ways that a test chooses. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 
@@ -20,6 +20,8 @@ export interface ChatServer {
   /** Up to and without `/chat/completions`. */
   address: string;
   asked: Asked[];
+  /** Of every request, also of those that are refused. */
+  headers: IncomingHttpHeaders[];
   /** Connections that the other side gave up before the answer's end. */
   cut: () => number;
   close: () => Promise<void>;
@@ -39,8 +41,10 @@ export async function chatServer(
   reply: (response: ServerResponse, asked: Asked) => unknown,
 ): Promise<ChatServer> {
   const asked: Asked[] = [];
+  const headers: IncomingHttpHeaders[] = [];
   let cut = 0;
   const server = createServer((incoming, response) => {
+    headers.push(incoming.headers);
     response.on('close', () => (cut += response.writableFinished ? 0 : 1));
     void readAll(incoming).then((body) => {
       if (incoming.url !== '/v1/chat/completions') return response.writeHead(404).end();
@@ -54,6 +58,7 @@ export async function chatServer(
   return {
     address: `http://127.0.0.1:${port}/v1`,
     asked,
+    headers,
     cut: () => cut,
     async close() {
       server.closeAllConnections();

@@ -1,7 +1,10 @@
 /** The endpoint family against a real server on this machine: what it sends, and what it makes of any answer. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterEach, describe, expect, it } from 'vitest';
-import { openEndpoint, type EndpointManifest } from '../../src/main/inference/families/endpoint.ts';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { keyFile, openEndpoint, type EndpointManifest } from '../../src/main/inference/families/endpoint.ts';
 import type { Manifest, Prompt } from '../../src/main/inference/model.ts';
 import { toTensor } from '../../src/main/inference/preprocess.ts';
 import { chatServer, says, word, type ChatServer } from './chat-server.ts';
@@ -22,6 +25,7 @@ afterEach(() => server?.close());
 async function open(
   reply: Parameters<typeof chatServer>[0],
   change: Partial<EndpointManifest> = {},
+  dir = tmpdir(),
 ): Promise<ReturnType<typeof openEndpoint>> {
   server = await chatServer(reply);
   const facts: EndpointManifest = {
@@ -34,7 +38,7 @@ async function open(
     nextWordMs: 5000,
     ...change,
   };
-  return openEndpoint({ preprocess } as Manifest, facts);
+  return openEndpoint({ preprocess } as Manifest, facts, dir);
 }
 
 /** A red picture, twice as wide as high, with the bars that make it fit. */
@@ -112,6 +116,57 @@ describe('an answer', () => {
     const run = model.generate(quick, question, { signal: abort.signal, onText: () => abort.abort() });
     await expect(run).rejects.toMatchObject({ code: 'aborted' });
     await expect.poll(() => server?.cut()).toBe(1);
+  });
+});
+
+describe('the key', () => {
+  const secret = 'sk-very-secret-1';
+
+  it.each(['file', 'variable'])('goes to the one server, from a %s', async (place) => {
+    const dir = await mkdtemp(join(tmpdir(), 'iris-key-'));
+    onTestFinished(() => rm(dir, { recursive: true }));
+    if (place === 'file') await writeFile(join(dir, keyFile), `${secret}\n`);
+    else vi.stubEnv('IRIS_TEST_KEY', secret);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const facts = place === 'variable' ? { keyVariable: 'IRIS_TEST_KEY' } : {};
+    const model = await open((response) => says(response, ['a dog']), facts, dir);
+    const { sent } = await model.generate(quick, question);
+    expect(server?.headers.map(({ authorization }) => authorization)).toEqual([`Bearer ${secret}`]);
+    expect(JSON.stringify([sent, server?.asked])).not.toContain(secret);
+
+    const other = await chatServer((response) => says(response, ['stolen']));
+    onTestFinished(() => other.close());
+    await server?.close();
+    const led = await open(
+      (response) => response.writeHead(307, { location: `${other.address}/chat/completions` }).end(),
+      facts,
+      dir,
+    );
+    await expect(led.generate(quick, question)).rejects.toThrow(/cannot be reached/);
+    expect([server?.headers.length, other.headers]).toEqual([1, []]);
+  });
+
+  it('is not in the words about a refusal, where the server repeats it', async () => {
+    vi.stubEnv('IRIS_TEST_KEY', secret);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const refuse: Parameters<typeof chatServer>[0] = (response) =>
+      response.writeHead(401).end(JSON.stringify({ error: `no such key: ${secret}` }));
+    const model = await open(refuse, { keyVariable: 'IRIS_TEST_KEY' });
+    const failure = model.generate(quick, question);
+    await expect(failure).rejects.toThrow(/401: no such key: \[key\]\. It asks for a key/);
+    await expect(failure).rejects.not.toThrow(secret);
+  });
+
+  it('is asked for by its name where the variable has none, before anything is sent', async () => {
+    const model = await open((response) => says(response, ['a']), { keyVariable: 'IRIS_NO_SUCH_KEY' });
+    await expect(model.generate(quick, question)).rejects.toThrow(/IRIS_NO_SUCH_KEY holds no key/);
+    expect(server?.asked).toEqual([]);
+  });
+
+  it('is not there by default', async () => {
+    const model = await open((response) => says(response, ['a dog']));
+    await model.generate(quick, question);
+    expect(server?.headers[0]).not.toHaveProperty('authorization');
   });
 });
 

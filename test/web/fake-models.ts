@@ -147,7 +147,7 @@ export function fakeModels({ troubles, two, note, emit }: FakeModelsOptions): Fa
           path: '',
           labels: labels.map((label) => ({
             ...{ label, text: label, cosine: null, zeroShot: null, logLikelihood: null },
-            ...{ generative: null, logPrior: null, withoutPrior: null },
+            ...{ generative: null, logPrior: null, withoutPrior: null, logPhoto: null, photoGiven: null },
           })),
           zeroShot: null,
           generative: null,

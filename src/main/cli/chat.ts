@@ -40,8 +40,9 @@ async function answer(engine: Engine, photo: PhotoRef, text: string, options: Wr
       ...modelOf(options),
     })) {
       if (event.type === 'done') {
+        const { text: answer, sent, answers } = event.message;
         if (options.json)
-          printJson({ question: again ? null : text, answer: event.message.text, sent: event.message.sent });
+          printJson({ question: again ? null : text, answer, sent, ...(answers && { answers }) });
         else process.stdout.write('\n');
       } else if (!options.json) process.stdout.write(event.text);
     }

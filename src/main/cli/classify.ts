@@ -41,20 +41,24 @@ function table({ labels, zeroShot, generative }: Classification): string {
     ...(zeroShot ? [['zero-shot', (fit: LabelFit) => fit.zeroShot] as const] : []),
     ...(generative ? [['generative', (fit: LabelFit) => fit.generative] as const] : []),
     ...(generative ? [['without prior', (fit: LabelFit) => fit.withoutPrior] as const] : []),
+    ...(photoTold(labels) ? [['photo given it', (fit: LabelFit) => fit.photoGiven] as const] : []),
   ].map(([title, value]) => [title, value]);
   const first = columns[0]?.[1] ?? (() => null);
   const width = Math.max(5, ...labels.map(({ label }) => label.length));
-  const head = ['label'.padEnd(width), ...columns.map(([title]) => title.padStart(13))];
+  const head = ['label'.padEnd(width), ...columns.map(([title]) => title.padStart(14))];
   const rows = labels
     .toSorted((a, b) => (first(b) ?? 0) - (first(a) ?? 0))
-    .map((fit) => [fit.label.padEnd(width), ...columns.map(([, value]) => percent(value(fit)).padStart(13))]);
+    .map((fit) => [fit.label.padEnd(width), ...columns.map(([, value]) => percent(value(fit)).padStart(14))]);
   return [head, ...rows].map((row) => row.join('  ')).join('\n');
 }
+
+/** Whether the model says how likely the photo is, as one does whose photos are tokens. */
+const photoTold = (labels: readonly LabelFit[]): boolean => labels.some(({ logPhoto }) => logPhoto !== null);
 
 const percent = (share: number | null): string => `${(100 * (share ?? 0)).toFixed(1)} %`;
 
 /** Where the numbers come from. */
-function explanation({ zeroShot, generative }: Classification): string {
+function explanation({ labels, zeroShot, generative }: Classification): string {
   const told: string[] = [];
   if (zeroShot) {
     const { activation, scale, bias, from, model } = zeroShot;
@@ -70,5 +74,6 @@ function explanation({ zeroShot, generative }: Classification): string {
       `without prior: the same less log p(label) ${prior === 'no photo' ? 'without a photo' : 'for a grey photo'}`,
     );
   }
+  if (photoTold(labels)) told.push('photo given it: softmax of log p(photo | label), by the same model');
   return told.join('\n');
 }

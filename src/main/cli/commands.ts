@@ -48,6 +48,17 @@ export async function followJob(engine: Engine, start: () => Promise<Job | null>
   }
 }
 
+/** Does a call whose jobs are shown while it lasts. */
+export async function shown<T>(engine: Engine, call: () => Promise<T>): Promise<T> {
+  const listening = new AbortController();
+  const line = new ProgressLine();
+  const events = engine.events({}, listening.signal);
+  void (async () => {
+    for await (const event of events) if (event.type === 'job') line.show(event.job);
+  })();
+  return await call().finally(() => listening.abort());
+}
+
 export interface IndexOptions extends Common {
   captions: boolean;
   acceptDeletions?: true;
@@ -88,13 +99,14 @@ const hitJson = ({ path, pathBytes, score, why }: SearchHit): object => ({
 
 export async function search(
   words: string[],
-  options: Common & { limit: number; stdin?: true },
+  options: Common & { limit: number; stdin?: true; rerank?: true | string },
 ): Promise<number> {
   if (!options.stdin && words.length === 0)
     throw new AppError('bad-request', 'Expected a query, such as: iris search a dog in the snow');
   return await withEngine(options, 'read', 'iris search', async (engine) => {
+    const rerank = options.rerank === undefined ? {} : { rerank: options.rerank };
     const find = async (query: string): Promise<SearchHit[]> =>
-      (await engine.search({ query, limit: options.limit })).hits;
+      (await shown(engine, () => engine.search({ query, limit: options.limit, ...rerank }))).hits;
     if (options.stdin) {
       for await (const query of lines()) printJson({ query, results: (await find(query)).map(hitJson) });
       return 0;
@@ -109,7 +121,7 @@ export async function search(
 
 function printHit(hit: SearchHit, rank: number): void {
   const why = hit.why.map(({ kind, detail }) =>
-    kind === 'looks' ? `looks like it (${detail})` : `${kind}: ${detail}`,
+    kind === 'looks' ? `looks like it (${detail})` : `${kind === 'match' ? 'fits' : kind}: ${detail}`,
   );
   print(`${String(rank + 1).padStart(3)}  ${hit.path}`);
   say(`     ${hit.likely ? 'likely' : 'weaker'}; ${why.join('; ')}`);

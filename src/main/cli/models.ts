@@ -1,9 +1,10 @@
 /** `iris models`: what is here, adding and removing, giving a model its work, comparing hashes. */
 import path from 'node:path';
-import type { Args, Engine, ModelInfo, Role } from '../../shared/contract.ts';
+import type { Args, ModelInfo, Role } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
-import { followJob } from './commands.ts';
-import { print, printJson, ProgressLine, say, withEngine, type Common } from './output.ts';
+import { validated } from '../lib/validate.ts';
+import { followJob, shown } from './commands.ts';
+import { print, printJson, readSecret, say, withEngine, type Common } from './output.ts';
 
 /** Lists all models; fails where one is damaged or gone. */
 export async function listModels(options: Common): Promise<number> {
@@ -19,12 +20,9 @@ export async function verifyModels(id: string | undefined, options: Common): Pro
 }
 
 export async function addModel(folder: string, options: Common): Promise<number> {
-  const added = await withEngine(options, 'write', 'iris models add', async (engine) => {
-    const listening = new AbortController();
-    const line = new ProgressLine();
-    void showJobs(engine, line, listening.signal);
-    return await engine.addModel({ folder: path.resolve(folder) }).finally(() => listening.abort());
-  });
+  const added = await withEngine(options, 'write', 'iris models add', (engine) =>
+    shown(engine, () => engine.addModel({ folder: path.resolve(folder) })),
+  );
   if (options.json) printJson(added);
   else print(lineOf(added));
   say(`"iris models use ROLE ${added.id}" gives it work; it can ${added.can.join(', ')}.`);
@@ -35,10 +33,16 @@ export async function addModel(folder: string, options: Common): Promise<number>
 export async function connectModel(
   address: string,
   model: string,
-  options: Common & { remote?: boolean },
+  options: Common & { remote?: boolean; key?: boolean; keyEnv?: string },
 ): Promise<number> {
+  const { remote, keyEnv } = options;
+  const key = options.key ? await readSecret('Key of the server: ') : undefined;
+  const args = validated('connectModel', {
+    ...{ address, model, key, keyVariable: keyEnv },
+    ...(remote && { remote }),
+  }) as Args<'connectModel'>;
   const added = await withEngine(options, 'write', 'iris models connect', (engine) =>
-    engine.connectModel({ address, model, ...(options.remote && { remote: true }) }),
+    engine.connectModel(args),
   );
   if (options.json) printJson(added);
   else print(lineOf(added));
@@ -94,8 +98,4 @@ function lineOf({ id, name, bytes, memoryMb, can, roles, license, origin, state,
 function unknown(id: string, all: readonly ModelInfo[]): AppError {
   const known = all.map((model) => model.id).join(', ') || 'none';
   return new AppError('model', `There is no model "${id}". Expected one of: ${known}.`);
-}
-
-async function showJobs(engine: Engine, line: ProgressLine, signal: AbortSignal): Promise<void> {
-  for await (const event of engine.events({}, signal)) if (event.type === 'job') line.show(event.job);
 }

@@ -1,5 +1,7 @@
 /** What the terminal shows: JSON for programs on standard output, progress and warnings on standard error. */
 import process from 'node:process';
+import readline from 'node:readline';
+import { Writable } from 'node:stream';
 import type { Engine, Job } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import { createEngine, type EngineOptions } from '../engine.ts';
@@ -29,6 +31,22 @@ export function print(line: string): void {
 
 export function printJson(value: unknown): void {
   print(JSON.stringify(value));
+}
+
+/** One line that is typed without being shown, or comes through a pipe: as an argument, every program would see it. */
+export async function readSecret(question: string): Promise<string> {
+  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
+  if (process.stdin.isTTY) process.stderr.write(question);
+  const input = readline.createInterface({
+    ...{ input: process.stdin, output: unseen, terminal: process.stdin.isTTY },
+  });
+  try {
+    for await (const line of input) return line.trim();
+    return '';
+  } finally {
+    input.close();
+    if (process.stdin.isTTY) process.stderr.write('\n');
+  }
 }
 
 /** Opens the library, uses it and closes it whatever happens, also at Ctrl-C. */
@@ -73,6 +91,7 @@ const phases: Record<Job['phase'], string> = {
   caption: 'Describing',
   export: 'Writing',
   copy: 'Copying',
+  match: 'Looking closer',
   finished: 'Done',
 };
 

@@ -51,6 +51,10 @@ function program(host: Host): Command {
     .description('find photos')
     .option('--limit <n>', 'how many at most', count, 20)
     .option('--stdin', 'read one query a line; print one line of JSON for each')
+    .option(
+      '--rerank [id]',
+      'look at the best 24 again by this model, or any that can compare them with words',
+    )
     .action(run(commands.search));
   iris
     .command('caption')
@@ -123,6 +127,8 @@ function modelCommands(iris: Command, run: Run): void {
     .argument('<address>', 'where an OpenAI-compatible server listens, such as http://127.0.0.1:11434/v1')
     .argument('<model>', "the server's name of a model")
     .option('--remote', 'agree that photos leave this computer, where the address is another one')
+    .option('--key', 'ask for the key of the server, or read it from a pipe')
+    .option('--key-env <name>', 'the environment variable that holds the key, whenever it is asked')
     .description('ask a model behind a server that you run; nothing is sent before you ask')
     .action(run(connectModel));
   models

@@ -4,7 +4,7 @@ import type { Generated, Model, Pixels, Preprocess } from '../inference/model.ts
 import { Channel } from '../lib/channel.ts';
 import { settled } from '../inference/generate.ts';
 import { fromHalf } from '../lib/vectors.ts';
-import type { GenerateEvent, GenerateLane, Judged, Look } from './messages.ts';
+import type { Fit, GenerateEvent, GenerateLane, Judged, Look } from './messages.ts';
 
 type Task = () => Promise<void>;
 
@@ -52,6 +52,21 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
     return loaded;
   }
 
+  async function fitOf({ look, text }: { look: Look; text: string }, signal?: AbortSignal): Promise<Fit> {
+    const loaded = await loadModel();
+    if (!loaded?.match && !loaded?.score)
+      throw new AppError(
+        'model',
+        'This model cannot tell how well a text fits a photo. Choose one that can.',
+      );
+    const [prefix = new Float32Array()] = await prefixes(loaded, [look]);
+    const [matched] = (await loaded.match?.(prefix, [text])) ?? [];
+    if (matched) return { by: 'match', value: matched.itm ?? ((matched.itc ?? -1) + 1) / 2 };
+    const [scored] = (await loaded.score?.(prefix, [text], signal && { signal })) ?? [];
+    const { logProbability = -Infinity, tokens = 1 } = scored ?? {};
+    return { by: 'likelihood', value: Math.exp(logProbability / Math.max(1, tokens)) };
+  }
+
   return {
     async *generate({ look, prompt }, signal): AsyncGenerator<GenerateEvent> {
       const events = new Channel<GenerateEvent>();
@@ -75,16 +90,20 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
       enqueue(urgent, async (): Promise<Judged | null> => {
         const loaded = await model();
         const options = { prior: true, ...(signal && { signal }) };
-        const own = await loaded.score?.(await prefixOf(loaded, look), texts, options);
+        const prefix = await prefixOf(loaded, look);
+        const own = await loaded.score?.(prefix, texts, options);
         if (!own) return null;
+        const given = await loaded.scorePhoto?.(prefix, texts, signal);
+        const photo = given?.map(({ logProbability }) => logProbability) ?? null;
         if (own.every((text) => text.prior !== undefined))
-          return { texts: own.map((text) => ({ prior: 0, ...text })), prior: 'no photo' };
+          return { texts: own.map((text) => ({ prior: 0, ...text })), prior: 'no photo', photo };
         // Words that always attend to a photo get one that shows nothing.
         const grey = await prefixOf(loaded, { pixels: greyPhoto(loaded.manifest.preprocess) });
         const unseen = (await loaded.score?.(grey, texts, options)) ?? [];
         const prior = (at: number): number => unseen[at]?.logProbability ?? 0;
-        return { texts: own.map((text, at) => ({ ...text, prior: prior(at) })), prior: 'grey photo' };
+        return { texts: own.map((text, at) => ({ ...text, prior: prior(at) })), prior: 'grey photo', photo };
       }),
+    fit: (args, signal) => enqueue(urgent, () => fitOf(args, signal)),
     captions: ({ looks }) =>
       enqueue(patient, async (): Promise<Generated[]> => {
         const loaded = await model();

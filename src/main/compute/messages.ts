@@ -104,12 +104,22 @@ export interface GenerateLane {
   captions(args: { looks: Look[] }): Promise<Generated[]>;
   /** How likely texts are for a photo, and without it; null where the model writes and cannot tell. */
   score(args: { look: Look; texts: string[] }, signal?: AbortSignal): Promise<Judged | null>;
+  /** How well a text fits a photo. Throws AppError('model') where the model cannot tell. */
+  fit(args: { look: Look; text: string }, signal?: AbortSignal): Promise<Fit>;
+}
+
+/** 0 to 1: the probability that they match, or the geometric mean of the probabilities of the text's tokens. */
+export interface Fit {
+  by: 'match' | 'likelihood';
+  value: number;
 }
 
 /** Likelihoods of texts, and what stood in the photo's place for their priors where the model has no own. */
 export interface Judged {
   texts: Required<Scored>[];
   prior: 'no photo' | 'grey photo';
+  /** log p(photo | text) for each text, where the model can tell. */
+  photo: number[] | null;
 }
 export const generateStreams = ['generate'] as const;
 

@@ -69,6 +69,7 @@ function facts(manifest: Manifest): Facts {
   if (manifest.embed) can.push('search');
   if (manifest.generate) can.push(...abilities(manifest.generate));
   else if (manifest.answer) can.push('ask', 'chat');
+  if (manifest.match) can.push('match');
   const sends = manifest.generate?.family === 'endpoint' ? manifest.generate.address : null;
   return { id, version: modelVersion(manifest), name, summary, license, bytes, memoryMb, can, sends };
 }
@@ -112,7 +113,7 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
         yield await openBlip2(opening, generate);
         break;
       case 'endpoint':
-        yield openEndpoint(opening.manifest, generate);
+        yield openEndpoint(opening.manifest, generate, opening.dir);
     }
     switch (match?.family) {
       case 'blip':

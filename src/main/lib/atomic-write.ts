@@ -5,9 +5,15 @@ import path from 'node:path';
 
 /**
  * Writes `content` to `target`. With `replace` false an existing file is an error (`EEXIST`), even
- * one that appears in the same instant. The folder must be there.
+ * one that appears in the same instant. The folder must be there. `mode` is who may read it: by default, who may
+ * read what this program writes.
  */
-export async function writeWhole(target: string | Buffer, content: string, replace: boolean): Promise<void> {
+export async function writeWhole(
+  target: string | Buffer,
+  content: string,
+  replace: boolean,
+  mode = 0o666,
+): Promise<void> {
   const bytes = Buffer.from(target);
   const cut = bytes.lastIndexOf(path.sep);
   const folder = bytes.subarray(0, Math.max(cut, 1));
@@ -16,7 +22,7 @@ export async function writeWhole(target: string | Buffer, content: string, repla
     Buffer.from(`.iris-${randomBytes(6).toString('hex')}.part`),
   ]);
   try {
-    const handle = await open(temporary, 'wx');
+    const handle = await open(temporary, 'wx', mode);
     try {
       await handle.writeFile(content);
       await handle.sync();

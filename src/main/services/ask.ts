@@ -1,12 +1,11 @@
 /** Talking about one photo: a caption, one answer, or a conversation that is remembered. */
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import type {
   Args,
   AskAnswer,
   CaptionAnswer,
   ChatEvent,
   ChatMessage,
-  KnownAnswer,
   PhotoRef,
 } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
@@ -17,7 +16,7 @@ import { pathFields, splitRelative } from '../lib/paths.ts';
 import { photoAt, photoPath } from '../store/browse.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
 import { saveModelCaption } from '../store/results.ts';
-import { addMessages, indexWords, messages, takeBackFrom } from '../store/texts.ts';
+import { addMessages, captionLedger, indexWords, messages, takeBackFrom } from '../store/texts.ts';
 
 export interface AskDeps {
   db: ReadDb;
@@ -47,10 +46,16 @@ interface Subject {
   path: Buffer;
 }
 
+/** Captions for models that see nothing: a talk is about one photo, as a rule. */
+const rememberedCaptions = 100;
+
 export class Ask {
   readonly #deps: AskDeps;
   /** Conversations about files outside the library, by path: they live as long as the process. */
   readonly #passing = new Map<string, ChatMessage[]>();
+
+  /** What captioners said for models that see nothing, where it is not kept with the photo. */
+  readonly #captions = new Map<string, string>();
 
   constructor(deps: AskDeps) {
     this.#deps = deps;
@@ -97,14 +102,14 @@ export class Ask {
     let failed = false;
     let whole = false;
     let droppedTurns = 0;
-    let answers: KnownAnswer[] | undefined;
     // What a new answer replaces is given up for words only.
     const worthKeeping = (): boolean => whole || answer.text !== '' || replaces === undefined;
     try {
       for await (const event of this.#stream(model, subject, { question, history: before }, signal)) {
         if (event.type === 'done') {
-          Object.assign(answer, { text: event.result.text, sent: event.result.sent });
-          ({ droppedTurns, answers } = event.result);
+          const { text, sent, answers } = event.result;
+          Object.assign(answer, { text, sent, ...(answers && { answers }) });
+          ({ droppedTurns } = event.result);
           whole = true;
         } else {
           answer.text += event.text;
@@ -119,7 +124,7 @@ export class Ask {
       if (!failed && worthKeeping())
         this.#keep(subject, [asked, Object.assign(answer, { createdAt: now() })], replaces);
     }
-    yield { type: 'done', message: answer, droppedTurns, ...(answers && { answers }) };
+    yield { type: 'done', message: answer, droppedTurns };
   }
 
   async #answer(model: Writer, subject: Subject, prompt: Prompt, signal?: AbortSignal): Promise<Generated> {
@@ -136,9 +141,24 @@ export class Ask {
   ): AsyncGenerator<GenerateEvent> {
     const { captioner } = model;
     const given = captioner
-      ? afterCaption((await this.#answer(captioner, subject, {}, signal)).text, prompt)
+      ? afterCaption(await this.#captionBy(captioner, subject, signal), prompt)
       : { look: await this.#look(model, subject), prompt };
     yield* (await this.#deps.generate(model).get()).generate(given, signal);
+  }
+
+  /** What the model says of the photo: as it was kept with the photo, else said once for the talk. */
+  async #captionBy(model: Writer, subject: Subject, signal?: AbortSignal): Promise<string> {
+    const { photoId, path } = subject;
+    const ledger = photoId === undefined ? [] : captionLedger(this.#deps.db, photoId);
+    const kept = ledger.find(({ model: by, prompt }) => by === model.version && prompt === '');
+    if (kept) return kept.text;
+    // A file that has changed since is another photo.
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
+    const key = `${model.version} ${mtimeMs} ${path.toString('latin1')}`;
+    const said = this.#captions.get(key) ?? (await this.#answer(model, subject, {}, signal)).text;
+    this.#captions.set(key, said);
+    if (this.#captions.size > rememberedCaptions) this.#captions.delete([...this.#captions.keys()][0] ?? '');
+    return said;
   }
 
   async #look({ manifest: { preprocess } }: Writer, { path }: Subject): Promise<Look> {

@@ -1,4 +1,7 @@
-/** Which labels fit a photo: zero-shot by embeddings, and generative, by how likely each label is as its caption. */
+/**
+ * Which labels fit a photo: zero-shot by embeddings, and generative, by how likely each label is
+ * as its caption, or the photo is after the label.
+ */
 import type { Args, Classification, LabelFit } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type {
@@ -76,6 +79,7 @@ function fits(
   const likelihoods = judged?.texts ?? [];
   const generative = shares(likelihoods.map(({ logProbability }) => logProbability));
   const withoutPrior = shares(likelihoods.map(({ logProbability, prior }) => logProbability - prior));
+  const photoGiven = shares(judged?.photo ?? []);
   return labels.map((label, at) => ({
     label,
     text: texts[at] ?? label,
@@ -85,6 +89,8 @@ function fits(
     generative: generative[at] ?? null,
     logPrior: likelihoods[at]?.prior ?? null,
     withoutPrior: withoutPrior[at] ?? null,
+    logPhoto: judged?.photo?.[at] ?? null,
+    photoGiven: photoGiven[at] ?? null,
   }));
 }
 

@@ -30,11 +30,12 @@ interface Running {
   finished: Promise<unknown>;
 }
 
-const firstPhase = { index: 'scan', export: 'export', model: 'copy' } as const;
+const firstPhase = { index: 'scan', export: 'export', model: 'copy', rerank: 'match' } as const;
 const busy = {
   index: 'Iris is indexing already. Wait for it, or cancel it.',
   export: 'Iris is exporting already. Wait for it, or cancel it.',
   model: 'Iris is adding a model already. Wait for it, or cancel it.',
+  rerank: 'Iris is looking at the photos of another search. Wait for it, or cancel it.',
 };
 
 /** One job of each kind at a time. */

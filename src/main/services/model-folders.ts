@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import type { Args } from '../../shared/contract.ts';
 import { AppError, reasonOf, throwIfAborted } from '../../shared/errors.ts';
+import { keyFile } from '../inference/families/endpoint.ts';
 import { checkSizes, readManifest, type Manifest } from '../inference/registry.ts';
 import { syncFolder, writeWhole } from '../lib/atomic-write.ts';
 
@@ -57,17 +59,22 @@ export async function copyModel(copy: Copy, progress: CopyProgress, signal: Abor
 
 /**
  * A model's folder for a server: its address and name, and nothing to load. Asking one that is not on this machine
- * takes the person's word that photos may go there.
+ * takes the person's word that photos may go there. A key is in a file of its own, which only its owner may read and
+ * which goes when the model does.
  */
 export async function connectFolder(
-  { address, model, remote }: { address: string; model: string; remote: boolean },
+  { address, model, remote = false, key, keyVariable }: Args<'connectModel'>,
   into: string,
 ): Promise<Manifest> {
+  if (key !== undefined && keyVariable !== undefined)
+    throw new AppError('bad-request', 'Expected a key or the variable that holds it, got both.');
   const url = serverAddress(address, remote);
-  const manifest = endpointManifest(url, model);
+  const manifest = endpointManifest(url, model, keyVariable);
   const dir = path.join(into, manifest.id);
   await mkdir(dir, { recursive: true });
   await writeWhole(path.join(dir, 'LICENSE.md'), endpointLicence, true);
+  await rm(path.join(dir, keyFile), { force: true });
+  if (key !== undefined) await writeWhole(path.join(dir, keyFile), `${key}\n`, true, 0o600);
   await writeWhole(path.join(dir, 'model.json'), JSON.stringify(manifest, null, 2), true);
   return await readManifest(dir);
 }
@@ -95,7 +102,7 @@ function isLoopback(hostname: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
 
-function endpointManifest(url: URL, model: string): Manifest {
+function endpointManifest(url: URL, model: string, keyVariable: string | undefined): Manifest {
   const slug = `${url.host}${url.pathname}-${model}`.toLowerCase().replace(/[^a-z0-9]+/g, '-');
   const digest = createHash('sha256').update(`${url.href} ${model}`).digest('hex').slice(0, 6);
   const licence = Buffer.from(endpointLicence);
@@ -119,6 +126,7 @@ function endpointManifest(url: URL, model: string): Manifest {
       family: 'endpoint',
       address: url.href,
       model,
+      ...(keyVariable !== undefined && { keyVariable }),
       captionPrompt: 'Describe this photo in one sentence.',
       maxNewTokens: 400,
       firstWordMs: 120_000,

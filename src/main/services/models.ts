@@ -130,6 +130,20 @@ export class Models {
     return { ...reading, version: `${seeing.version}+${reading.version}`, captioner: seeing };
   }
 
+  /** A model that tells how well a text fits a photo: this one, else any that matches, else by likelihood. */
+  async toJudge(id?: string): Promise<Usable> {
+    if (id !== undefined) {
+      const abilities = this.find(id).can;
+      return await this.#named(id, abilities.includes('match') ? 'match' : 'caption');
+    }
+    const first = this.serving('search').model?.id;
+    for (const each of [first, ...this.#found.map((model) => model.id)]) {
+      const model = this.#able(each, 'match');
+      if (model && (await this.#check(model)) === null) return model;
+    }
+    return await this.toWrite('caption');
+  }
+
   /** Throws AppError('model') where there is none by this id. */
   find(id: string): Installed {
     const model = this.#find(id);
@@ -140,11 +154,7 @@ export class Models {
 
   /** Who does what, for the page. */
   now(): Pick<LibraryStatus, 'models' | 'replaced'> {
-    const now = {
-      search: this.serving('search'),
-      caption: this.serving('caption'),
-      chat: this.serving('chat'),
-    };
+    const now = Object.fromEntries(roles.map((role) => [role, this.serving(role)])) as Record<Role, Serving>;
     const of = (role: Role): { id: string; name: string } | null => {
       const { model } = now[role];
       return model && { id: model.id, name: model.name };
@@ -294,6 +304,7 @@ const words: Record<Ability, string> = {
   ask: 'answer questions',
   chat: 'talk about photos',
   language: 'answer from words alone',
+  match: 'tell how well a text fits a photo',
 };
 
 function missing(id: string): ModelInfo {

@@ -1,8 +1,11 @@
-/** Search: what the page and the CLI ask, put to the search lane, which answers it whole. */
-import type { Args, SearchAnswer } from '../../shared/contract.ts';
-import { AppError } from '../../shared/errors.ts';
-import type { IndexLane, Likeness, SearchLane } from '../compute/messages.ts';
+/** Search: what the page and the CLI ask, put to the search lane; the best of it may be looked at once more. */
+import type { Args, SearchAnswer, SearchHit } from '../../shared/contract.ts';
+import { AppError, throwIfAborted } from '../../shared/errors.ts';
+import type { Fit, GenerateLane, IndexLane, Likeness, SearchLane } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
+import type { Preprocess } from '../inference/model.ts';
+import { splitRelative } from '../lib/paths.ts';
+import { parseQuery } from '../lib/query.ts';
 import { photoPath } from '../store/browse.ts';
 import type { ReadDb } from '../store/database.ts';
 
@@ -13,6 +16,10 @@ export interface SearchDeps {
 }
 
 const defaultLimit = 50;
+/** Photos that a slower model looks at again: about what a person looks at. */
+const rerankDepth = 24;
+/** From this probability of a match on a hit is likely. */
+const likelyMatch = 0.5;
 
 export async function search(
   { searching }: SearchDeps,
@@ -20,6 +27,65 @@ export async function search(
 ): Promise<SearchAnswer> {
   const answer = await (await searching.get()).search({ query: query.trim(), filter, limit });
   return { ...answer, query };
+}
+
+/** A model that tells how well a text fits a photo, and how far it is. */
+export interface Judge {
+  lane: Lane<GenerateLane>;
+  preprocess: Preprocess;
+  progress: { phase(phase: 'match', total: number): void; done(photos: number): void; pass(): Promise<void> };
+}
+
+/**
+ * The same, after a look at each of the best: they come first, by how well the query's words fit them, and score one
+ * more than that. A photo that cannot be read now stays behind them, where the search had it.
+ */
+export async function searchTwice(
+  deps: SearchDeps,
+  { limit = defaultLimit, ...args }: Args<'search'>,
+  { lane, preprocess, progress }: Judge,
+  signal: AbortSignal,
+): Promise<SearchAnswer> {
+  const answer = await search(deps, { ...args, limit: Math.max(limit, rerankDepth) });
+  const { text } = parseQuery(args.query);
+  if (text === '') return { ...answer, hits: answer.hits.slice(0, limit) };
+  const looked = answer.hits.slice(0, rerankDepth);
+  progress.phase('match', looked.length);
+  const judged: SearchHit[] = [];
+  for (const [at, hit] of looked.entries()) {
+    await progress.pass();
+    throwIfAborted(signal);
+    const pixels = await pixelsOf(deps, hit.photo.id, preprocess);
+    if (pixels) judged.push(fitted(hit, await (await lane.get()).fit({ look: { pixels }, text }, signal)));
+    progress.done(at + 1);
+  }
+  judged.sort((a, b) => b.score - a.score);
+  const known = new Set(judged.map(({ photo }) => photo.id));
+  const others = answer.hits.filter(({ photo }) => !known.has(photo.id));
+  return { ...answer, hits: [...judged, ...others].slice(0, limit) };
+}
+
+function fitted(hit: SearchHit, { by, value }: Fit): SearchHit {
+  const why = [{ kind: 'match' as const, detail: value.toFixed(3) }, ...hit.why];
+  // How likely words are says which photo they fit better, and of none whether they do.
+  return { ...hit, why, score: 1 + value, likely: by === 'match' ? value >= likelyMatch : hit.likely };
+}
+
+async function pixelsOf(
+  { db, index }: SearchDeps,
+  photoId: number,
+  preprocess: Preprocess,
+): Promise<Uint8Array | undefined> {
+  const path = photoPath(db, photoId);
+  if (!path) return undefined;
+  try {
+    return await (
+      await index.get()
+    ).pixels({ file: { id: 0, path, name: splitRelative(path).name }, preprocess });
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unreadable') return undefined;
+    throw error;
+  }
 }
 
 /** Photos that look like one of the library, or like a picture that was brought along. */

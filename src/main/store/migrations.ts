@@ -80,6 +80,8 @@ export const libraryMigrations: readonly string[] = [
      WHERE present = 1 AND photo_id IS NOT NULL;
    CREATE INDEX main.file_name ON file (name COLLATE NOCASE, photo_id)
      WHERE present = 1 AND photo_id IS NOT NULL;`,
+  // What an answer was chosen from, as JSON: a list of the contract's KnownAnswer.
+  'ALTER TABLE main.message ADD COLUMN answers TEXT;',
 ];
 
 /** `cache.db`: everything that can be computed again from the photos. */

@@ -1,5 +1,5 @@
 /** The ledger of words about photos: captions, chats, and the full-text index over them. */
-import type { ChatMessage, TextEntry } from '../../shared/contract.ts';
+import type { ChatMessage, KnownAnswer, TextEntry } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { ReadDb, WriteDb } from './database.ts';
 
@@ -35,9 +35,12 @@ export function writeCaption(db: WriteDb, photoId: number, text: string): TextEn
 }
 
 export function messages(db: ReadDb, photoId: number): ChatMessage[] {
-  return db.all(
-    'SELECT role, text, model, sent, created_at AS createdAt FROM message WHERE photo_id = ? ORDER BY id',
+  const rows = db.all<Omit<ChatMessage, 'answers'> & { answers: string | null }>(
+    'SELECT role, text, model, sent, created_at AS createdAt, answers FROM message WHERE photo_id = ? ORDER BY id',
     photoId,
+  );
+  return rows.map(({ answers, ...message }) =>
+    answers === null ? message : { ...message, answers: JSON.parse(answers) as KnownAnswer[] },
   );
 }
 
@@ -45,13 +48,15 @@ export function addMessages(db: WriteDb, photoId: number, added: readonly ChatMe
   db.transaction(() => {
     for (const message of added)
       db.run(
-        'INSERT INTO message (photo_id, role, text, model, sent, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+        `INSERT INTO message (photo_id, role, text, model, sent, created_at, answers)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
         photoId,
         message.role,
         message.text,
         message.model,
         message.sent,
         message.createdAt,
+        message.answers ? JSON.stringify(message.answers) : null,
       );
     indexWords(db, photoId);
   });

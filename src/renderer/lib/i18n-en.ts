@@ -53,6 +53,7 @@ export const en = {
     caption: 'Writing captions',
     export: 'Writing files',
     copy: 'Copying',
+    match: 'Looking closer',
     finished: 'Finishing',
     rate: (rate: string): string => `${rate} photos/s`,
     left: (time: string): string => `${time} left`,
@@ -74,6 +75,7 @@ export const en = {
     caption: 'Caption',
     name: 'File name',
     chat: 'Conversation',
+    match: 'Fits',
   },
   photo: {
     panel: 'Photo',

@@ -49,6 +49,7 @@ export const zh: Messages = {
     caption: '正在撰写说明',
     export: '正在写入文件',
     copy: '正在复制',
+    match: '正在仔细比对',
     finished: '即将完成',
     rate: (rate) => `每秒 ${rate} 张`,
     left: (time) => `还需 ${time}`,
@@ -62,7 +63,7 @@ export const zh: Messages = {
   failuresUnnamed: '重新查找一次照片，就能看到是哪些、为什么。',
   skipped: (_n, count) => `略过 ${count} 个文件`,
   tile: { waiting: '等待处理', failed: '无法读取' },
-  why: { looks: '画面相似', weak: '有点像', caption: '说明', name: '文件名', chat: '对话' },
+  why: { looks: '画面相似', weak: '有点像', caption: '说明', name: '文件名', chat: '对话', match: '契合' },
   photo: {
     panel: '照片',
     close: '关闭照片',

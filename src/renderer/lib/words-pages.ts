@@ -15,10 +15,12 @@ const en = {
     idleSome: (count: string, waiting: string): string =>
       `${count} photos, ${waiting} of them wait to be made searchable.`,
     look: 'Look for new photos',
-    kind: { index: 'Adding photos', export: 'Exporting', model: 'Adding a model' } satisfies Record<
-      Job['kind'],
-      string
-    >,
+    kind: {
+      index: 'Adding photos',
+      export: 'Exporting',
+      model: 'Adding a model',
+      rerank: 'Looking closer',
+    } satisfies Record<Job['kind'], string>,
     steps: 'Steps',
     pause: 'Pause',
     resume: 'Go on',
@@ -88,7 +90,7 @@ const zh: PageWords = {
     idleAll: (n, count) => (n === 0 ? '还没有照片。' : `全部 ${count} 张照片都可搜索。`),
     idleSome: (count, waiting) => `共 ${count} 张照片，其中 ${waiting} 张还不能搜索。`,
     look: '查找新照片',
-    kind: { index: '加入照片', export: '导出', model: '添加模型' },
+    kind: { index: '加入照片', export: '导出', model: '添加模型', rerank: '仔细比对' },
     steps: '步骤',
     pause: '暂停',
     resume: '继续',

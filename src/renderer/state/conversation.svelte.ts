@@ -1,5 +1,5 @@
 /** A talk about one photo: its history, the answer that is being said, and how to stop or repeat it. */
-import type { ChatMessage, KnownAnswer } from '../../shared/contract.ts';
+import type { ChatMessage } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
 import { models } from './models.svelte.ts';
@@ -19,8 +19,6 @@ export class Conversation {
   stopped = $state(false);
   error = $state<string | null>(null);
   droppedTurns = $state(0);
-  /** What the last answer was chosen from, where the model chooses among answers that it knows. */
-  answers = $state.raw<readonly KnownAnswer[]>([]);
   /** What is being typed: kept while the panel comes and goes. */
   draft = $state('');
 
@@ -63,7 +61,6 @@ export class Conversation {
     try {
       await api.clearChat({ id: this.photoId });
       this.messages = [];
-      this.answers = [];
       this.error = null;
       this.stopped = false;
     } catch (error) {
@@ -78,7 +75,6 @@ export class Conversation {
     this.error = null;
     this.stopped = false;
     this.droppedTurns = 0;
-    this.answers = [];
     try {
       const by = models.talker === null ? {} : { model: models.talker };
       const args = { photo: { id: this.photoId }, ...asked, ...by };
@@ -87,7 +83,6 @@ export class Conversation {
         else {
           this.messages = [...this.messages, event.message];
           this.droppedTurns = event.droppedTurns;
-          this.answers = event.answers ?? [];
         }
       }
     } catch (error) {

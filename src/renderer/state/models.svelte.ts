@@ -1,5 +1,5 @@
 /** The models that are here, who does what, and a person's passing choice for one answer or caption. */
-import type { ModelInfo, Role } from '../../shared/contract.ts';
+import type { Args, ModelInfo, Role } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
 
@@ -58,8 +58,8 @@ class Models {
     return this.#change(() => api.addModel({ folder })).finally(() => (this.adding = false));
   }
 
-  connect(address: string, model: string, remote: boolean): Promise<boolean> {
-    return this.#change(() => api.connectModel({ address, model, ...(remote && { remote }) }));
+  connect(args: Args<'connectModel'>): Promise<boolean> {
+    return this.#change(() => api.connectModel(args));
   }
 
   remove(id: string): Promise<boolean> {

@@ -105,7 +105,7 @@ describe('a model that knows its answers, in the engine', () => {
       for await (const event of engine.chat({ photo, text: told.question })) events.push(event);
       expect(events).toMatchObject([
         { type: 'delta', text: told.answer },
-        { type: 'done', message: { text: told.answer }, answers: told.answers },
+        { type: 'done', message: { text: told.answer, answers: told.answers } },
       ]);
     });
   });

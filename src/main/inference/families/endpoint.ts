@@ -2,6 +2,8 @@
  * A model behind an OpenAI-compatible server that the user runs (Ollama, LM Studio, llama.cpp): the same question,
  * sent with the photo. The only family that opens a connection, to the one address in its manifest.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
 import { AppError, reasonOf, throwIfAborted } from '../../../shared/errors.ts';
@@ -14,6 +16,8 @@ export const endpointSchema = z.strictObject({
   address: z.url({ protocol: /^https?$/ }),
   /** The server's own name of the model. */
   model: z.string().min(1),
+  /** The environment variable that holds the server's key; else a file `key` in the model's folder may. */
+  keyVariable: z.string().optional(),
   captionPrompt: z.string().min(1),
   maxNewTokens: z.int().positive(),
   /** How long the first word may take, a large model's loading included, and each one after it. */
@@ -32,10 +36,17 @@ interface Message {
   text: string;
 }
 
-/** Members of `Model` that ask the server. Nothing is sent before the first question. */
+/** The file beside model.json with the server's key; its owner alone may read it. */
+export const keyFile = 'key';
+
+/**
+ * Members of `Model` that ask the server. Nothing is sent before the first question. `dir` is the model's folder,
+ * where its key may be.
+ */
 export function openEndpoint(
   { preprocess }: Manifest,
   facts: EndpointManifest,
+  dir: string,
 ): Required<Pick<Model, 'generate' | 'generateBatch' | 'close'>> {
   const generate = async (
     prefix: Float32Array,
@@ -45,7 +56,8 @@ export function openEndpoint(
     throwIfAborted(options.signal);
     const messages = conversation(facts, prompt);
     const photo = prefix.length > 0 ? await jpeg(prefix, preprocess) : null;
-    const text = await answer(facts, bodyOf(facts, messages, photo, options), options);
+    const key = await keyOf(facts, dir);
+    const text = await answer(facts, { body: bodyOf(facts, messages, photo, options), key }, options);
     return { text, tokens: [], confidence: 0, sent: sentText(messages, photo !== null), droppedTurns: 0 };
   };
   return {
@@ -57,6 +69,15 @@ export function openEndpoint(
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** The server's key, if it has one; read for each question, so that a new one holds at once. */
+async function keyOf({ address, keyVariable }: EndpointManifest, dir: string): Promise<string> {
+  if (keyVariable === undefined) return (await readFile(join(dir, keyFile), 'utf8').catch(() => '')).trim();
+  const key = process.env[keyVariable]?.trim() ?? '';
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  const what = `The environment variable ${keyVariable} holds no key for the server at ${address}.`;
+  throw new AppError('model', `${what} Set it and start Iris again.`);
 }
 
 function conversation(facts: EndpointManifest, { caption, question, history = [] }: Prompt): Message[] {
@@ -121,20 +142,27 @@ async function jpeg(
 }
 
 /** Streams the server's answer. Throws AppError('model') naming the address and what to do, or AppError('aborted'). */
-async function answer(facts: EndpointManifest, body: string, options: GenerateOptions): Promise<string> {
+async function answer(
+  facts: EndpointManifest,
+  { body, key }: { body: string; key: string },
+  options: GenerateOptions,
+): Promise<string> {
   const stopping = new AbortController();
   const waiting = new Deadline(facts, () => stopping.abort());
   const signals = [stopping.signal, ...(options.signal ? [options.signal] : [])];
   try {
     const response = await fetch(`${facts.address.replace(/\/+$/, '')}/chat/completions`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      headers: {
+        ...{ 'content-type': 'application/json', accept: 'text/event-stream' },
+        ...(key !== '' && { authorization: `Bearer ${key}` }),
+      },
       body,
-      // An address that sends elsewhere would take the photo where nobody agreed to.
+      // An address that sends elsewhere would take photo and key where nobody agreed to.
       redirect: 'error',
       signal: AbortSignal.any(signals),
     });
-    if (!response.ok) throw await refusal(facts, response);
+    if (!response.ok) throw await refusal(facts, response, key);
     let text = '';
     for await (const piece of pieces(facts, response)) {
       waiting.heard();
@@ -242,15 +270,20 @@ function parse(json: string): unknown {
   }
 }
 
+const asksForKey = ' It asks for a key: connect it again with one that it knows.';
+
 /** A status that is not 200, with what the server says of it. */
-async function refusal(facts: EndpointManifest, response: Response): Promise<AppError> {
+async function refusal(facts: EndpointManifest, response: Response, key: string): Promise<AppError> {
   let said = '';
   for await (const line of lines(facts, response)) if ((said += line).length > 2000) break;
   const parsed = reply.safeParse(parse(said));
   const error = parsed.data?.error;
   const words = typeof error === 'string' ? error : (error?.message ?? said.slice(0, 200));
   const missing = response.status === 404 ? ` Does it have the model "${facts.model}"?` : '';
-  return broken(facts, `it answered ${response.status}: ${words}.${missing}`);
+  const locked = response.status === 401 || response.status === 403 ? asksForKey : '';
+  // Some servers repeat the key that they refuse.
+  const shown = key === '' ? words : words.replaceAll(key, '[key]');
+  return broken(facts, `it answered ${response.status}: ${shown}.${missing}${locked}`);
 }
 
 function broken({ address }: EndpointManifest, what: string): AppError {
