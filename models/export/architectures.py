@@ -21,6 +21,7 @@ ARCHITECTURES = {
     "FlavaForPreTraining": flava.flava,
     "LlavaForConditionalGeneration": vlm.llava,
     "PaliGemmaForConditionalGeneration": vlm.paligemma,
+    "Qwen2VLForConditionalGeneration": grids.qwen2_vl,
     "SiglipModel": dual_encoder.siglip,
     "SmolVLMForConditionalGeneration": grids.smolvlm,
     "ViltForImageAndTextRetrieval": fusion.match,

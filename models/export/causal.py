@@ -27,11 +27,12 @@ class Step(nn.Module):
         return (out.logits, *states, *(tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)))
 
 
-def causal_parts(target: ModelFolder, model, step: nn.Module | None = None, hidden: bool = False) -> dict:
+def causal_parts(target: ModelFolder, model, step: nn.Module | None = None, hidden: bool = False, axes: int = 0) -> dict:
     """Writes `embed_tokens.onnx` and `decoder_model_merged.onnx`; gives the manifest's facts of them, of `causal.ts`.
 
     `model` is a causal language model of transformers with the plain (eager) attention. A `step` of its own may also take, as
-    `image_tokens` after the positions, how many of them a photo has: [1]. `hidden` gives the last hidden states as well.
+    `image_tokens` after the positions, how many of them a photo has: [1]. `hidden` gives the last hidden states as well; positions may
+    have several `axes`: [axes, rows, positions].
     """
     takes_count = step is not None and "image_tokens" in inspect.signature(step.forward).parameters
     config = model.config
@@ -43,7 +44,7 @@ def causal_parts(target: ModelFolder, model, step: nn.Module | None = None, hidd
     kinds = [f"{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
     past = {f"past_key_values.{kind}": (torch.zeros(2, heads, 5, head_dim), "batch _ past") for kind in kinds}
     inputs = {"inputs_embeds": (torch.zeros(2, 3, width), "batch tokens"), "attention_mask": (torch.ones(2, 8, dtype=torch.long), "batch total"),
-              "position_ids": (torch.arange(5, 8).repeat(2, 1), "batch tokens"), **({"image_tokens": (torch.tensor([6]), "_")} if takes_count else {}), **past}
+              "position_ids": (torch.arange(5, 8).repeat(*([axes] if axes else []), 2, 1), "_ batch tokens" if axes else "batch tokens"), **({"image_tokens": (torch.tensor([6]), "_")} if takes_count else {}), **past}
     decoder = target.onnx("decoder_model_merged.onnx", step or Step(model, layers, hidden), inputs,
                           {"logits": "batch tokens", **({"hidden_states": "batch tokens"} if hidden else {}), **{f"present.{kind}": "batch _ total" for kind in kinds}})
     return {"embedTokens": embed, "decoder": decoder, "width": width, "layers": layers, "heads": heads, "headDim": head_dim}

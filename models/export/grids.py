@@ -1,8 +1,9 @@
-"""Photos of no fixed size before a decoder-only language model: Idefics3 and SmolVLM, which cut them into tiles."""
+"""Photos of no fixed size within a decoder-only language model's prompt: in tiles (Idefics3, SmolVLM) or in patches (Qwen2-VL)."""
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, Idefics3ForConditionalGeneration, SmolVLMForConditionalGeneration
+from transformers import AutoModelForCausalLM, DynamicCache, Idefics3ForConditionalGeneration, Qwen2VLForConditionalGeneration, SmolVLMForConditionalGeneration
+from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision
 
 from export.causal import causal_parts
 from export.folder import Checkpoint, ModelFolder
@@ -56,4 +57,66 @@ def tiled(checkpoint: Checkpoint, target: ModelFolder, model) -> None:
         "family": "vlm", "vision": vision, **causal_parts(target, language), **target.tokenizer(checkpoint), "outputs": {"imageTokens": "image_features"},
         "photoText": {"cell": f"{around}<row_{{row}}_col_{{column}}>{{image}}", "rowEnd": "\n", "end": f"\n{around}{whole}", "single": around + whole},
         **checkpoint.language(image_tokens=tokens, context=text.max_position_embeddings, caption="Can you describe this image?", answer="{answer}"),
+        **chat(checkpoint, target, model.config.image_token_id)})
+
+
+class PatchVision(nn.Module):
+    """[patches, numbers of each] of one photo, and its patches in time, height and width -> [cells, width].
+
+    The blocks are run here, since the original cuts a batch into photos by numbers that a trace would keep.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.vision, self.merge = model.model.visual, model.config.vision_config.spatial_merge_size
+
+    def forward(self, pixel_values, image_grid_thw):
+        states = self.vision.patch_embed(pixel_values)
+        at, across = torch.arange(pixel_values.shape[0]), image_grid_thw[0, 2] // self.merge
+        cell, within = at // self.merge**2, at % self.merge**2
+        places = [(cell // across) * self.merge + within // self.merge, (cell % across) * self.merge + within % self.merge]
+        turned = self.vision.rotary_pos_emb(states, torch.stack(places, dim=1))
+        for block in self.vision.blocks:
+            states = states + self.attend(block.attn, block.norm1(states), turned)
+            states = states + block.mlp(block.norm2(states))
+        return self.vision.merger(states)
+
+    @staticmethod
+    def attend(layer, states, turned):
+        queries, keys, values = layer.qkv(states).reshape(-1, 3, layer.num_heads, layer.head_dim).permute(1, 0, 2, 3).unbind(0)
+        queries, keys = apply_rotary_pos_emb_vision(queries, keys, *turned)
+        weights = (torch.einsum("qhd,khd->hqk", queries, keys) * layer.scaling).softmax(-1)
+        return layer.proj(torch.einsum("hqk,khd->qhd", weights, values).flatten(1))
+
+
+class AxesStep(nn.Module):
+    """As `causal.Step`, for positions of several axes."""
+
+    def __init__(self, model, head):
+        super().__init__()
+        self.model, self.head = model, head
+
+    def forward(self, inputs_embeds, attention_mask, position_ids, *past):
+        cache = DynamicCache()
+        for layer in range(len(past) // 2):
+            cache.update(past[2 * layer], past[2 * layer + 1], layer)
+        out = self.model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, position_ids=position_ids, past_key_values=cache, use_cache=True)
+        return (self.head(out.last_hidden_state), *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values)))
+
+
+def qwen2_vl(checkpoint: Checkpoint, target: ModelFolder) -> None:
+    model = checkpoint.model(Qwen2VLForConditionalGeneration)
+    text, settings = model.config.text_config, checkpoint.image_processor()
+    patch, merge, frames = settings["patch_size"], settings["merge_size"], settings["temporal_patch_size"]
+    side, size = patch * merge, settings.get("size", {})
+    pixels = torch.zeros(6 * merge**2, 3 * frames * patch**2)
+    vision = target.onnx("vision_encoder.onnx", PatchVision(model), {"pixel_values": (pixels, "patches"), "image_grid_thw": (torch.tensor([[1, 2 * merge, 3 * merge]]), "_")},
+                         {"image_features": "cells"})
+    fixed = checkpoint.preprocess({**settings, "do_center_crop": False, "size": {"height": side, "width": side}})
+    bounds = {"minPixels": settings.get("min_pixels") or size["shortest_edge"], "maxPixels": settings.get("max_pixels") or size["longest_edge"]}
+    parts = causal_parts(target, model.model.language_model, AxesStep(model.model.language_model, model.lm_head), axes=3)
+    target.manifest({**fixed, "fit": "patches", **bounds, "patch": patch, "frames": frames}, generate={
+        "family": "vlm", "vision": vision, **parts, **target.tokenizer(checkpoint), "outputs": {"imageTokens": "image_features"},
+        "photoText": {"cell": "{image}", "rowEnd": "", "end": ""}, "positions": "grid",
+        **checkpoint.language(image_tokens=1, context=text.max_position_embeddings, caption="Describe this photo in one sentence.", answer="{answer}"),
         **chat(checkpoint, target, model.config.image_token_id)})

@@ -1,6 +1,14 @@
 /** Photos in a grid: how they are cut, and the grid that travels with them. Its numbers are those of transformers. */
 import { describe, expect, it } from 'vitest';
-import { gridOf, packTiles, readGrid, tilePlan, withGrid } from '../../src/main/inference/grid.ts';
+import {
+  gridOf,
+  gridPositions,
+  packTiles,
+  patchPlan,
+  readGrid,
+  tilePlan,
+  withGrid,
+} from '../../src/main/inference/grid.ts';
 import type { Preprocess } from '../../src/main/inference/model.ts';
 
 /** SmolVLM's, and the same without splitting. */
@@ -36,6 +44,52 @@ describe('tilePlan', () => {
     const { sizes, grid } = tilePlan({ width: 400, height: 300 }, { ...smol, longest: 512 });
     expect(grid).toEqual({ rows: 0, columns: 0 });
     expect(sizes[1]).toEqual({ width: 512, height: 512 });
+  });
+});
+
+describe('patchPlan', () => {
+  const qwen: Preprocess = {
+    ...smol,
+    width: 28,
+    height: 28,
+    fit: 'patches',
+    minPixels: 3136,
+    maxPixels: 1003520,
+  };
+
+  // smart_resize of transformers 5.23
+  it.each([
+    { photo: [720, 540], size: [728, 532] },
+    { photo: [4000, 3000], size: [1148, 840] },
+    { photo: [3000, 4000], size: [840, 1148] },
+    { photo: [30, 24], size: [84, 56] },
+    { photo: [70, 98], size: [56, 112] },
+    { photo: [14, 2700], size: [28, 784] },
+    { photo: [5600, 29], size: [5600, 28] },
+  ])('rounds $photo', ({ photo: [width = 0, height = 0], size }) => {
+    const found = patchPlan({ width, height }, qwen);
+    expect([found.size.width, found.size.height]).toEqual(size);
+    expect([found.grid.columns * 28, found.grid.rows * 28]).toEqual(size);
+  });
+});
+
+describe('gridPositions', () => {
+  it('counts words on in all axes, and a photo by rows and columns', () => {
+    expect(gridPositions(3)).toEqual({
+      axes: [
+        [0, 1, 2],
+        [0, 1, 2],
+        [0, 1, 2],
+      ],
+      shift: 0,
+    });
+    const { axes, shift } = gridPositions(3, { at: 1, grid: { rows: 2, columns: 3 } });
+    expect(axes).toEqual([
+      [0, 1, 1, 1, 1, 1, 1, 4, 5],
+      [0, 1, 1, 1, 2, 2, 2, 4, 5],
+      [0, 1, 2, 3, 1, 2, 3, 4, 5],
+    ]);
+    expect(9 + shift).toBe(6);
   });
 });
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { packTiles, tilePlan } from '../inference/grid.ts';
+import { packPatches, packTiles, patchPlan, tilePlan } from '../inference/grid.ts';
 import { enlarge, kernels, resizePlan } from '../inference/preprocess.ts';
 import type { Pixels, Preprocess } from '../inference/model.ts';
 import { imageType, headBytes } from '../lib/image-type.ts';
@@ -133,6 +133,10 @@ export async function closeUpOf(picture: Picture): Promise<Uint8Array> {
 /** The picture at the model's own size and fit, as bytes RGB. */
 export async function pixelsFor(picture: Picture, preprocess: Preprocess): Promise<Pixels> {
   if (preprocess.fit === 'tiles') return await tilesOf(picture, preprocess);
+  if (preprocess.fit === 'patches') {
+    const { size, grid } = patchPlan(picture, preprocess);
+    return packPatches(await resized(picture, size, preprocess.resample).raw().toBuffer(), grid);
+  }
   const plan = resizePlan(picture.width, picture.height, preprocess);
   if (plan.width === picture.width && plan.height === picture.height && !plan.crop && !plan.pad)
     return picture.data;

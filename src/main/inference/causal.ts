@@ -29,6 +29,8 @@ export interface CausalPrompt {
   imageAt?: number;
   /** Instead of `imageAt`, where the prefix is read in parts. */
   runs?: readonly ImageRun[];
+  /** Of a model whose positions have several axes: the prompt's, and how far later ones are behind the count. */
+  positions?: { axes: readonly (readonly number[])[]; shift: number };
 }
 
 /**
@@ -45,13 +47,20 @@ export function causalDecoder(
     async start() {
       const embeds = await embedPrompt(sessions.embedTokens, generate, prompt);
       const cache = emptyCache(sessions.decoder, prompt.prefixes.length, generate);
-      return step(sessions.decoder, { ...embeds, imageTokens }, cache);
+      const positions = prompt.positions?.axes;
+      return step(sessions.decoder, { ...embeds, imageTokens, ...(positions && { positions }) }, cache);
     },
     async next(ids, cache) {
       try {
         const embeds = await embed(sessions.embedTokens, ids, [ids.length, 1]);
         const dims = [ids.length, 1, generate.width];
-        return await step(sessions.decoder, { embeds, dims, imageTokens }, cache);
+        const { axes, shift = 0 } = prompt.positions ?? {};
+        const positions = axes?.map(() => [cache.length + shift]);
+        return await step(
+          sessions.decoder,
+          { embeds, dims, imageTokens, ...(positions && { positions }) },
+          cache,
+        );
       } finally {
         freeCache(cache);
       }
@@ -69,6 +78,8 @@ export interface Added {
   dims: readonly number[];
   /** For a decoder that sees a photo's positions otherwise than text: how many there are, at the beginning. */
   imageTokens?: number;
+  /** Where positions have several axes: those of one row, axis by axis. */
+  positions?: readonly (readonly number[])[];
 }
 
 /** Token embeddings [...dims, width] as flat numbers. */
@@ -159,8 +170,12 @@ export function feedsFor(session: Session, added: Added, cache: KvCache): Record
     inputs_embeds: (type) => floats(embeds, dims, type),
     input_ids: (type) => integers(ids, [rows, positions], type),
     attention_mask: (type) => integers(Array<number>(rows * length).fill(1), [rows, length], type),
-    position_ids: (type) =>
-      integers(Array.from({ length: rows * positions }, place), [rows, positions], type),
+    position_ids: (type) => {
+      const { positions: axes } = added;
+      if (!axes) return integers(Array.from({ length: rows * positions }, place), [rows, positions], type);
+      const repeated = axes.flatMap((axis) => Array.from({ length: rows }, () => axis).flat());
+      return integers(repeated, [axes.length, rows, positions], type);
+    },
     // Merged exports choose by it between a pass with and without a cache.
     use_cache_branch: () => ({ type: 'bool', dims: [1], data: Uint8Array.of(cache.length > 0 ? 1 : 0) }),
     image_tokens: (type) => integers([imageTokens], [1], type),

@@ -7,6 +7,7 @@
  */
 import { AppError } from '../../shared/errors.ts';
 import type { Pixels, Preprocess } from './model.ts';
+import { roundHalfEven, valueTable } from './preprocess.ts';
 
 export interface Grid {
   rows: number;
@@ -73,6 +74,77 @@ export function packTiles(
   }
   packed.set(whole, rows * columns * size);
   return signed(packed, { rows, columns });
+}
+
+/**
+ * The size at which a photo is a grid of cells, its sides rounded to whole ones and its pixels within the bounds. As
+ * `smart_resize` of transformers' Qwen2VLImageProcessor.
+ */
+export function patchPlan({ width, height }: Size, patches: Preprocess): { size: Size; grid: Grid } {
+  const { width: side, minPixels = 1, maxPixels = Infinity } = patches;
+  const sized = (round: (x: number) => number, scale: number): Grid => ({
+    rows: Math.max(1, round((height * scale) / side)),
+    columns: Math.max(1, round((width * scale) / side)),
+  });
+  const cells = (x: number): number => roundHalfEven(x / side);
+  const pixels = cells(width) * cells(height) * side * side;
+  const scaleTo = (bound: number): number => Math.sqrt(bound / (width * height));
+  let grid = sized(roundHalfEven, 1);
+  if (pixels > maxPixels) grid = sized(Math.floor, scaleTo(maxPixels));
+  else if (pixels < minPixels) grid = sized(Math.ceil, scaleTo(minPixels));
+  return { size: { width: grid.columns * side, height: grid.rows * side }, grid };
+}
+
+/** A picture's bytes with its grid after them. */
+export function packPatches(picture: Uint8Array, grid: Grid): Pixels {
+  const packed = new Uint8Array(picture.length + gridBytes);
+  packed.set(picture);
+  return signed(packed, grid);
+}
+
+/**
+ * A picture as [patches, 3 * frames * patch * patch]: cell by cell, the patches of a cell together, and each patch
+ * channel by channel, as Qwen2-VL's vision model takes them.
+ */
+export function patchTensor(picture: Pixels, { rows, columns }: Grid, preprocess: Preprocess): Float32Array {
+  const { width: side, patch = side, frames = 1 } = preprocess;
+  const across = side / patch;
+  const tables = [0, 1, 2].map((channel) => valueTable(preprocess, channel));
+  const tensor = new Float32Array(picture.length * frames);
+  let at = 0;
+  for (let n = 0; n < rows * columns * across * across; n++) {
+    const [cell, within] = [Math.floor(n / (across * across)), n % (across * across)];
+    const top = Math.floor(cell / columns) * side + Math.floor(within / across) * patch;
+    const left = (cell % columns) * side + (within % across) * patch;
+    for (const [channel, table] of tables.entries()) {
+      const start = at;
+      for (let y = top; y < top + patch; y++)
+        for (let x = left; x < left + patch; x++)
+          tensor[at++] = table[picture[3 * (y * columns * side + x) + channel] ?? 0] ?? 0;
+      for (let frame = 1; frame < frames; frame++, at += patch * patch)
+        tensor.copyWithin(at, start, start + patch * patch);
+    }
+  }
+  return tensor;
+}
+
+/**
+ * Positions in time, height and width (M-RoPE): words count on in all three, a photo's cells stand at their row and
+ * column, and the next word comes after the longer side. `shift` is by how much later positions are behind the count.
+ */
+export function gridPositions(
+  words: number,
+  photo?: { at: number; grid: Grid },
+): { axes: number[][]; shift: number } {
+  const [at, { rows, columns }] = [photo?.at ?? words, photo?.grid ?? { rows: 0, columns: 0 }];
+  const after = at + Math.max(rows, columns);
+  const axis = (place: (cell: number) => number): number[] => [
+    ...Array.from({ length: at }, (_, word) => word),
+    ...Array.from({ length: rows * columns }, (_, cell) => at + place(cell)),
+    ...Array.from({ length: words - at }, (_, word) => after + word),
+  ];
+  const axes = [axis(() => 0), axis((cell) => Math.floor(cell / columns)), axis((cell) => cell % columns)];
+  return { axes, shift: after - at - rows * columns };
 }
 
 const gridBytes = 4;

@@ -27,11 +27,17 @@ export const preprocessSchema = z.strictObject({
   height: z.int().positive(),
   /**
    * `fill` squashes, `cover` crops the centre, `contain` pads with the mean; `tiles` cuts a larger picture into squares
-   * of this size, see grid.ts.
+   * of this size; `patches` makes both sides multiples of it, see grid.ts.
    */
-  fit: z.enum(['fill', 'cover', 'contain', 'tiles']),
+  fit: z.enum(['fill', 'cover', 'contain', 'tiles', 'patches']),
   /** Of `tiles`: what the longer side is made before the photo is cut. */
   longest: z.int().positive().optional(),
+  /** Of `patches`: how many pixels a photo has at least and at most, and a patch's side, of which a cell has several. */
+  minPixels: z.int().positive().optional(),
+  maxPixels: z.int().positive().optional(),
+  patch: z.int().positive().optional(),
+  /** How often each patch is given, for a model that was made for films. */
+  frames: z.int().positive().optional(),
   /** Where `cover` crops when one pixel is left over: `even` as torchvision does (default), or `floor`. */
   centre: z.enum(['even', 'floor']).optional(),
   resample: z.enum(['bicubic', 'bilinear', 'lanczos']),
@@ -83,7 +89,7 @@ export type GenerateManifest = z.infer<typeof generateSchema>;
 
 /**
  * One photo at the model's size: upright sRGB, `width * height * 3` bytes, rows from the top. Of `tiles`, one after the
- * other and the whole last, then the grid: see grid.ts.
+ * other and the whole last; of `patches`, the picture; of both, then the grid: see grid.ts.
  */
 export type Pixels = Uint8Array;
 

@@ -59,7 +59,7 @@ function contain(width: number, height: number, target: Preprocess): ResizePlan 
 }
 
 /** Python's `round`, which torchvision uses. */
-function roundHalfEven(x: number): number {
+export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   if (x - floor !== 0.5) return Math.round(x);
   return floor % 2 === 0 ? floor : floor + 1;
@@ -84,7 +84,7 @@ export function toTensor(batch: readonly Pixels[], preprocess: Preprocess): Floa
 }
 
 /** The tensor's value for each of the 256 levels of one channel. */
-function valueTable(preprocess: Preprocess, channel: number): Float32Array {
+export function valueTable(preprocess: Preprocess, channel: number): Float32Array {
   const mean = preprocess.mean[channel] ?? 0;
   const std = preprocess.std[channel] ?? 1;
   return Float32Array.from({ length: 256 }, (_, level) => (level - mean) / std);

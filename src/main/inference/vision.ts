@@ -4,12 +4,12 @@ import { photoReader } from './families/blip2.ts';
 import { codesReader } from './families/chameleon.ts';
 import { imageReader } from './families/dual-encoder.ts';
 import { prefixReaders } from './families/vlm.ts';
-import { gridOf, type Grid } from './grid.ts';
+import { gridOf, patchTensor, type Grid } from './grid.ts';
 import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
 import { openPart, type Opening } from './parts.ts';
 import { toTensor } from './preprocess.ts';
 import type { Session, Tensor } from './session.ts';
-import { floats, type Feed } from './tensors.ts';
+import { floats, integers, type Feed } from './tensors.ts';
 
 /** Something read out of a vision file's run: which outputs, and what they mean for a batch of `rows`. */
 export interface VisionReader {
@@ -84,7 +84,7 @@ export async function openVision(opening: Opening): Promise<Vision> {
   }
   const keepsPixels = readers.some((reader) => reader.file === null);
   const see = async (batch: readonly Pixels[]): Promise<Seen[]> => {
-    if (preprocess.fit === 'tiles') return seeInCells(passes, batch, preprocess);
+    if (inCells(preprocess)) return seeInCells(passes, batch, preprocess);
     if (batch.length === 0) return [];
     const values = toTensor(batch, preprocess);
     const seen = batch.map((_, row): Seen => (keepsPixels ? { prefix: rowOf(values, row, preprocess) } : {}));
@@ -129,6 +129,10 @@ async function run(
   return readers.map((reader) => reader.read(found, rows, grid));
 }
 
+function inCells({ fit }: Preprocess): boolean {
+  return fit === 'tiles' || fit === 'patches';
+}
+
 /** Photos of no fixed size, whose cells are the batch. */
 async function seeInCells(
   passes: Pass[],
@@ -138,14 +142,21 @@ async function seeInCells(
   const seen: Seen[] = [];
   for (const photo of photos) {
     const one: Seen = {};
-    for (const pass of passes) merge([one], await run(pass, cellsOf(photo, preprocess)));
+    for (const pass of passes)
+      merge(
+        [one],
+        await run(
+          pass,
+          preprocess.fit === 'tiles' ? tilesOf(photo, preprocess) : patchesOf(photo, preprocess),
+        ),
+      );
     seen.push(one);
   }
   return seen;
 }
 
 /** Tiles as onnx-community's files take them, [1, tiles, 3, height, width], none of them filled up. */
-function cellsOf(photo: Pixels, preprocess: Preprocess): Looked {
+function tilesOf(photo: Pixels, preprocess: Preprocess): Looked {
   const { width, height } = preprocess;
   const { grid, cells } = gridOf(photo);
   const rows = grid.rows * grid.columns + 1;
@@ -162,4 +173,20 @@ function cellsOf(photo: Pixels, preprocess: Preprocess): Looked {
 
 function merge(seen: Seen[], parts: Seen[][]): void {
   for (const part of parts) part.forEach((one, row) => Object.assign(seen[row] ?? {}, one));
+}
+
+/** Patches, [patches, numbers of each], and how many of them there are in time, height and width. */
+function patchesOf(photo: Pixels, preprocess: Preprocess): Looked {
+  const { grid, cells } = gridOf(photo);
+  const values = patchTensor(cells, grid, preprocess);
+  const { width, patch = width, frames = 1 } = preprocess;
+  const across = width / patch;
+  const counts = [1, grid.rows * across, grid.columns * across];
+  const size = 3 * frames * patch * patch;
+  return {
+    rows: grid.rows * grid.columns,
+    grid,
+    pixels: { values, dims: [values.length / size, size] },
+    extras: { image_grid_thw: integers(counts, [1, 3]) },
+  };
 }

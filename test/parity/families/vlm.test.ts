@@ -51,7 +51,7 @@ type Golden = z.infer<typeof schema>;
 type Conversation = Golden['conversations'][number];
 
 const rows = await Promise.all(
-  ['git', 'idefics3', 'llava', 'llava-qwen', 'paligemma'].map(async (name) => ({ name, row: await openRow(name, schema) })),
+  ['git', 'idefics3', 'llava', 'llava-qwen', 'paligemma', 'qwen2-vl'].map(async (name) => ({ name, row: await openRow(name, schema) })),
 );
 
 describe.each(rows)('$name', ({ row }) => {
@@ -177,7 +177,7 @@ describe.each(rows)('$name', ({ row }) => {
 
   /** A photo with its pixels changed; a grid after them stays. */
   function painted(photo: Pixels, change: (all: Pixels) => Pixels): Pixels {
-    const all = model.manifest.preprocess.fit === 'tiles' ? gridOf(photo).cells : photo;
+    const all = language.renderFor ? gridOf(photo).cells : photo;
     return Uint8Array.from([...change(all), ...photo.subarray(all.length)]);
   }
 

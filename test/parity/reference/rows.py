@@ -17,6 +17,7 @@ ROWS = {
     "llava": vlm.llava,
     "llava-qwen": vlm.llava_qwen,
     "paligemma": vlm.paligemma,
+    "qwen2-vl": grids.qwen2_vl,
     "vilt-answer": fusion.answer,
     "vilt-match": fusion.match,
     "vit-gpt2": vlm.vit_gpt2,

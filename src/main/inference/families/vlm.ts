@@ -1,8 +1,8 @@
 /** Captions and answers: an image prefix before a prompt, or within it, in a decoder-only language model. */
 import { z } from 'zod';
-import { causalDecoder } from '../causal.ts';
+import { causalDecoder, type CausalPrompt } from '../causal.ts';
 import { openChat, photoTextSchema } from '../chat-template.ts';
-import { readGrid, withGrid } from '../grid.ts';
+import { gridPositions, readGrid, withGrid } from '../grid.ts';
 import { isCache, openGather, type KvCache } from '../kv-cache.ts';
 import type { Model } from '../model.ts';
 import {
@@ -31,6 +31,8 @@ export const vlmSchema = z.strictObject({
   imageToken: z.string().min(1).optional(),
   /** For a photo in a grid, whose cells are `imageTokens` each. */
   photoText: photoTextSchema.optional(),
+  /** Positions in time, height and width (M-RoPE), in which a photo's cells stand at their rows and columns. */
+  positions: z.literal('grid').optional(),
   width: z.int().positive(),
   layers: z.int().positive(),
   heads: z.int().positive(),
@@ -75,6 +77,9 @@ export async function openLanguage(
     ? { ...opened, gather: await openGather(opened.decoder, opening.options) }
     : opened;
   const inGrid = facts.photoText !== undefined;
+  const axesOf: (...prompt: Parameters<typeof gridPositions>) => Pick<CausalPrompt, 'positions'> = (
+    ...prompt
+  ) => (facts.positions === 'grid' ? { positions: gridPositions(...prompt) } : {});
   const withoutPhoto = { ...facts, imageTokens: 0 };
   return {
     facts,
@@ -84,10 +89,14 @@ export async function openLanguage(
     ...(chat &&
       inGrid && { renderFor: (prefix) => (prompt, turns) => chat(prompt, turns, readGrid(prefix).grid) }),
     decoder: (photos, fitted) => {
-      const prefixes = inGrid ? photos.map((photo) => readGrid(photo).values) : photos;
-      return causalDecoder(sessions, facts, { prefixes, ...fitted });
+      if (!inGrid) return causalDecoder(sessions, facts, { prefixes: photos, ...fitted });
+      const [photo = new Float32Array()] = photos;
+      const { grid, values } = readGrid(photo);
+      const positions = axesOf(fitted.ids.length, { at: fitted.imageAt, grid });
+      return causalDecoder(sessions, facts, { prefixes: [values], ...fitted, ...positions });
     },
-    blind: ({ ids }) => causalDecoder(sessions, withoutPhoto, { prefixes: [new Float32Array()], ids }),
+    blind: ({ ids }) =>
+      causalDecoder(sessions, withoutPhoto, { prefixes: [new Float32Array()], ids, ...axesOf(ids.length) }),
     close: () => closeParts(sessions),
   };
 }
