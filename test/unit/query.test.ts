@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseQuery } from '../../src/main/lib/query.ts';
+import { operatorsOf, parseQuery } from '../../src/shared/query.ts';
 
 describe('parseQuery', () => {
   it.each([
@@ -39,5 +39,13 @@ describe('parseQuery', () => {
     for (const part of ['"', '-', '"a', '-a ', ' "', '-"'])
       parseQuery(part.repeat(Math.floor(20_000 / part.length)));
     expect(performance.now() - before).toBeLessThan(2000);
+  });
+
+  it('names its operators as they stand', () => {
+    expect(operatorsOf('a dog -snow "red umbrella" -"at night" well-known')).toEqual([
+      { raw: '-snow', words: 'snow', leavesOut: true },
+      { raw: '"red umbrella"', words: 'red umbrella', leavesOut: false },
+      { raw: '-"at night"', words: 'at night', leavesOut: true },
+    ]);
   });
 });

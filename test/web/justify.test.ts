@@ -1,7 +1,7 @@
 /** The grid's geometry, apart from any browser: rows, blocks, neighbours. */
 import { describe, expect, test } from 'vitest';
 import { boxesOf, heightOf, justify, shownRatio, type RowStyle } from '../../src/renderer/lib/justify.ts';
-import { blocksOf, boxAt, indexBeside, spotsBetween } from '../../src/renderer/state/layout.ts';
+import { blocksOf, boxAt, indexBeside, spotsBetween, stepFrom } from '../../src/renderer/state/layout.ts';
 import { world } from './fake-world.ts';
 
 const style: RowStyle = { width: 1100, target: 210, gap: 4, below: 0 };
@@ -78,6 +78,17 @@ describe('blocks', () => {
     for (let at = path.length; at > 1; at--) index = indexBeside(blocks, index, -1) ?? -1;
     expect(boxAt(blocks, index)?.y).toBe(0);
     expect(indexBeside(blocks, index, -1)).toBeUndefined();
+  });
+  test('a page is as many rows as the height holds, one at least, and ends at the last', () => {
+    const y = (index: number | undefined): number => boxAt(blocks, index ?? -1)?.y ?? NaN;
+    const next = stepFrom(blocks, 2, 'pageDown', 1000);
+    expect(y(next)).toBeGreaterThan(500);
+    expect(y(next)).toBeLessThan(1000);
+    expect(y(stepFrom(blocks, next ?? 0, 'pageUp', 1000))).toBe(y(2));
+    expect(stepFrom(blocks, 2, 'pageDown', 10)).toBe(indexBeside(blocks, 2, 1));
+    expect(y(stepFrom(blocks, 2, 'pageDown', 1e6))).toBe(y(949));
+    expect(stepFrom(blocks, 949, 'pageDown', 1000)).toBeUndefined();
+    expect(stepFrom(blocks, 3, 'last', 1000)).toBe(949);
   });
   test('a band draws what touches it and no more', () => {
     const tiles = spotsBetween(blocks, 3000, 4000);

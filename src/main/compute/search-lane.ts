@@ -8,7 +8,7 @@ import { embeddingsAfter } from '../store/results.ts';
 import { matchWords } from '../store/texts.ts';
 import { fuse, matchedWords, phraseQuery, wordsQuery, type Fused, type Ranked } from '../lib/fusion.ts';
 import { VectorMatrix, type Allows } from '../lib/matrix.ts';
-import { parseQuery, type ParsedQuery } from '../lib/query.ts';
+import { parseQuery, type ParsedQuery } from '../../shared/query.ts';
 import { fromHalf, steer } from '../lib/vectors.ts';
 import { pathFields } from '../lib/paths.ts';
 import { photoPaths, shownPhotos, summaries } from '../store/browse.ts';

@@ -1,5 +1,6 @@
 /** Filters as a person reads them: one chip for each condition, and what is left without it. */
 import type { Filter } from '../../shared/contract.ts';
+import { operatorsOf } from '../../shared/query.ts';
 import type { GridWords } from './words-grid.ts';
 
 export interface Chip {
@@ -48,6 +49,17 @@ export function changed(filter: Filter, change: { [K in keyof Filter]: Filter[K]
 
 export function without(filter: Filter, keys: readonly (keyof Filter)[]): Filter {
   return changed(filter, Object.fromEntries(keys.map((key) => [key, undefined])));
+}
+
+/** A query's operators as chips, each with what is left of the query without it. */
+export function queryChips(query: string, words: GridWords['filter']): { label: string; rest: string }[] {
+  return operatorsOf(query).map(({ raw, words: said, leavesOut }) => ({
+    label: leavesOut ? words.without(said) : words.exactly(said),
+    rest: query
+      .replace(raw, () => '')
+      .replaceAll(/\s+/g, ' ')
+      .trim(),
+  }));
 }
 
 /** The chips of a filter; `date` says a day in the reader's words. */

@@ -22,6 +22,7 @@ export const en = {
     all: 'All photos',
     folders: 'Folders',
     empty: 'No photos in this folder yet.',
+    coming: 'Photos appear here as Iris reads them.',
     offline: 'Offline',
     offlineHelp: 'This folder cannot be reached now. Its photos stay in the library.',
     menu: 'Show the library',
@@ -124,6 +125,7 @@ export const en = {
         : `The ${n} oldest turns did not fit and were left out.`,
     stopped: 'Stopped.',
     asCaption: 'Use as caption',
+    usedAsCaption: 'It is your caption now.',
     asked: 'The photo itself went to the model with this text.',
   },
   details: {

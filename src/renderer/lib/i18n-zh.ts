@@ -22,6 +22,7 @@ export const zh: Messages = {
     title: '图库',
     all: '所有照片',
     folders: '文件夹',
+    coming: 'Iris 正在读取，照片会陆续出现在这里。',
     empty: '这个文件夹里还没有照片。',
     offline: '未连接',
     offlineHelp: '现在读不到这个文件夹。其中的照片仍保留在图库里。',
@@ -108,6 +109,7 @@ export const zh: Messages = {
     dropped: (n) => `最早的 ${n} 轮对话放不下，没有发给模型。`,
     stopped: '已停止。',
     asCaption: '用作说明',
+    usedAsCaption: '已用作您的说明。',
     asked: '照片和这段文字一起交给了模型。',
   },
   details: {

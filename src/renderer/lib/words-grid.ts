@@ -12,6 +12,7 @@ export interface GridWords {
   zoom: string;
   selected: (n: number, count: string) => string;
   select: string;
+  selectAll: string;
   clear: string;
   rate: string;
   stars: (n: number) => string;
@@ -38,6 +39,8 @@ export interface GridWords {
     withoutCaption: string;
     withPlace: string;
     atLeast: (n: number) => string;
+    exactly: (words: string) => string;
+    without: (words: string) => string;
     since: (day: string) => string;
     until: (day: string) => string;
     dayHint: string;
@@ -48,10 +51,12 @@ export interface GridWords {
   leaveFolder: (name: string) => string;
   none: { title: string; help: string };
   noneHere: (folder: string) => string;
+  operators: string;
   recent: string;
   forgetRecent: string;
   saved: string;
   saveSearch: string;
+  searchSaved: (name: string) => string;
   removeSearch: (name: string) => string;
   photosLike: (name: string) => string;
   endLikeness: string;
@@ -90,6 +95,7 @@ const en: GridWords = {
   zoom: 'Photo size',
   selected: (_n, count) => `${count} selected`,
   select: 'Select',
+  selectAll: 'Select all',
   clear: 'Clear selection',
   rate: 'Rating',
   stars: (n) => (n === 0 ? 'No stars' : n === 1 ? '1 star' : `${n} stars`),
@@ -116,6 +122,8 @@ const en: GridWords = {
     withoutCaption: 'No caption',
     withPlace: 'Has place',
     atLeast: (n) => (n === 5 ? '★★★★★' : `${'★'.repeat(n)} or more`),
+    exactly: (words) => `“${words}”`,
+    without: (words) => `without ${words}`,
     since: (day) => `Since ${day}`,
     until: (day) => `Until ${day}`,
     dayHint: '2024-06-30',
@@ -126,10 +134,12 @@ const en: GridWords = {
   leaveFolder: (name) => `Leave the folder ${name}`,
   none: { title: 'No photos pass these filters', help: 'Take one away, or look in all photos.' },
   noneHere: (folder) => `Only the folder “${folder}” was searched.`,
+  operators: '"exact words" in quotes, -word to leave a word out',
   recent: 'Recent searches',
   forgetRecent: 'Clear',
   saved: 'Saved searches',
   saveSearch: 'Save search',
+  searchSaved: (name) => `Saved as “${name}”`,
   removeSearch: (name) => `Remove saved search: ${name}`,
   photosLike: (name) => `Photos like ${name}`,
   endLikeness: 'Stop searching by this picture',
@@ -169,6 +179,7 @@ const zh: GridWords = {
   zoom: '照片大小',
   selected: (_n, count) => `已选 ${count} 张`,
   select: '选择',
+  selectAll: '全选',
   clear: '取消选择',
   rate: '评分',
   stars: (n) => (n === 0 ? '未评分' : `${n} 星`),
@@ -195,6 +206,8 @@ const zh: GridWords = {
     withoutCaption: '没有说明',
     withPlace: '有地点',
     atLeast: (n) => (n === 5 ? '★★★★★' : `${'★'.repeat(n)} 以上`),
+    exactly: (words) => `“${words}”`,
+    without: (words) => `不含 ${words}`,
     since: (day) => `${day}起`,
     until: (day) => `${day}止`,
     dayHint: '2024-06-30',
@@ -205,10 +218,12 @@ const zh: GridWords = {
   leaveFolder: (name) => `离开文件夹 ${name}`,
   none: { title: '没有符合这些条件的照片', help: '去掉一个条件，或者看看所有照片。' },
   noneHere: (folder) => `只搜索了文件夹“${folder}”。`,
+  operators: '引号内为"原样文字"，-词 表示不含这个词',
   recent: '最近搜索',
   forgetRecent: '清空',
   saved: '已存的搜索',
   saveSearch: '保存搜索',
+  searchSaved: (name) => `已存为“${name}”`,
   removeSearch: (name) => `删除已存的搜索：${name}`,
   photosLike: (name) => `与 ${name} 相似的照片`,
   endLikeness: '不再按这张图搜索',

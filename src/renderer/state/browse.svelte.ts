@@ -10,11 +10,12 @@ import {
   blockSize,
   blocksBetween,
   boxAt,
-  indexBeside,
   blocksOf,
   spotsBetween,
   spotsInside,
+  stepFrom,
   type Span,
+  type Step,
   type Spot,
   type Tile,
 } from './layout.ts';
@@ -29,7 +30,6 @@ const ahead = 480;
 const zoomStep = 20;
 
 export type Place = Pick<Folder, 'root' | 'folder'> | null;
-export type Step = 'left' | 'right' | 'up' | 'down' | 'first' | 'last';
 
 export class Browse {
   place = $state.raw<Place>(null);
@@ -215,10 +215,7 @@ export class Browse {
   }
 
   move(step: Step): void {
-    const beside = step === 'up' || step === 'down';
-    const next = beside
-      ? indexBeside(this.blocks, this.active, step === 'up' ? -1 : 1)
-      : { left: this.active - 1, right: this.active + 1, first: 0, last: this.count - 1 }[step];
+    const next = stepFrom(this.blocks, this.active, step, this.height);
     if (next !== undefined && next >= 0 && next < this.count) this.active = next;
   }
 
@@ -292,6 +289,7 @@ export class Browse {
 
   #startOver(): void {
     this.active = 0;
+    this.note = '';
     this.#fault = null;
     this.selection.clear();
   }

@@ -27,6 +27,7 @@ export interface FrameActions {
   toggleLibrary: () => void;
   keys: () => void;
   open: (search: SavedSearch) => void;
+  showPhoto: (id: number) => void;
 }
 
 const folderLimit = 2000;

@@ -1,12 +1,15 @@
 /** What each key does in the grid. */
-import type { Browse, Step } from './browse.svelte.ts';
+import type { Browse } from './browse.svelte.ts';
 import { keySettings } from './keys.svelte.ts';
+import type { Step } from './layout.ts';
 
 const steps: Record<string, Step> = {
   ArrowLeft: 'left',
   ArrowRight: 'right',
   ArrowUp: 'up',
   ArrowDown: 'down',
+  PageUp: 'pageUp',
+  PageDown: 'pageDown',
   Home: 'first',
   End: 'last',
 };

@@ -130,6 +130,47 @@ export function spotsInside(blocks: readonly Block[], area: Box): Spot[] {
   );
 }
 
+export type Step = 'left' | 'right' | 'up' | 'down' | 'pageUp' | 'pageDown' | 'first' | 'last';
+
+/** The index that a step leads to from `index`, on a screen of this height. */
+export function stepFrom(
+  blocks: readonly Block[],
+  index: number,
+  step: Step,
+  height: number,
+): number | undefined {
+  const last = blocks.at(-1);
+  const to: Record<Step, () => number | undefined> = {
+    left: () => index - 1,
+    right: () => index + 1,
+    up: () => indexBeside(blocks, index, -1),
+    down: () => indexBeside(blocks, index, 1),
+    pageUp: () => indexAway(blocks, index, -1, height),
+    pageDown: () => indexAway(blocks, index, 1, height),
+    first: () => 0,
+    last: () => (last ? last.start + last.count - 1 : undefined),
+  };
+  return to[step]();
+}
+
+/** The index as many rows away as `height` holds, one at least; the last one that way where there are fewer. */
+function indexAway(
+  blocks: readonly Block[],
+  index: number,
+  step: -1 | 1,
+  height: number,
+): number | undefined {
+  const from = boxAt(blocks, index);
+  let found: number | undefined;
+  for (let next = indexBeside(blocks, index, step); next !== undefined;) {
+    const box = boxAt(blocks, next);
+    if (!from || !box || (found !== undefined && Math.abs(box.y - from.y) + box.height > height)) break;
+    found = next;
+    next = indexBeside(blocks, next, step);
+  }
+  return found;
+}
+
 /** The index above or below `index`, also across blocks. */
 export function indexBeside(blocks: readonly Block[], index: number, step: -1 | 1): number | undefined {
   const block = blockAt(blocks, index);

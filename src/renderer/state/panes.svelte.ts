@@ -7,6 +7,8 @@ export const widest = 560;
 class Panes {
   library = $state(true);
   width = $state(360);
+  /** Whether the library lies over the photos, in a window too narrow for both. */
+  drawer = $state(false);
 
   constructor() {
     this.take(recall('layout'));
@@ -20,6 +22,10 @@ class Panes {
   }
 
   toggleLibrary(): void {
+    if (matchMedia('(width < 1000px)').matches) {
+      this.drawer = !this.drawer;
+      return;
+    }
     this.library = !this.library;
     this.keep();
   }

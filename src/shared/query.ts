@@ -16,6 +16,23 @@ export interface ParsedQuery {
 /** An operator at the start of the query or after a space: a dash, quoted words, or both. */
 const operator = /(?<=^|\s)(?:(-?)"([^"]*[\p{L}\p{N}][^"]*)"|-([\p{L}\p{N}]\S*))(?=\s|$)/gu;
 
+/** An operator as it stands in a query. */
+export interface Operator {
+  raw: string;
+  /** The words it holds, without quotes and dash. */
+  words: string;
+  leavesOut: boolean;
+}
+
+/** The operators of a query, in order. */
+export function operatorsOf(query: string): Operator[] {
+  return [...query.matchAll(operator)].map(([raw, dash, quoted, word]) => ({
+    raw,
+    words: (word ?? quoted ?? '').trim(),
+    leavesOut: word !== undefined || dash === '-',
+  }));
+}
+
 /** Operators that are heeded; each costs a search, and more are nobody's. */
 const mostOperators = 32;
 
