@@ -5,7 +5,7 @@ import type { Fit, GenerateLane, IndexLane, Likeness, SearchLane } from '../comp
 import type { Lane } from '../compute/supervisor.ts';
 import type { Preprocess } from '../inference/model.ts';
 import { splitRelative } from '../lib/paths.ts';
-import { parseQuery } from '../lib/query.ts';
+import { parseQuery } from '../../shared/query.ts';
 import { photoPath } from '../store/browse.ts';
 import type { ReadDb } from '../store/database.ts';
 
