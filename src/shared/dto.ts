@@ -94,6 +94,7 @@ export interface ChatMessage {
   createdAt: string;
   /** The likeliest first, where the model chose among answers that it knows. */
   answers?: KnownAnswer[];
+  sureness?: Sureness;
 }
 
 export interface PhotoDetails extends PhotoSummary {
@@ -129,9 +130,13 @@ export interface SearchAnswer {
   waiting: number;
 }
 
-export interface CaptionAnswer {
+/** A file as it is shown, and its name's raw bytes as `Root` has them. */
+interface FilePath {
   path: string;
   pathBytes?: string;
+}
+
+export interface CaptionAnswer extends FilePath {
   caption: string;
   model: string;
 }
@@ -142,9 +147,15 @@ export interface KnownAnswer {
   probability: number;
 }
 
-export interface AskAnswer {
-  path: string;
-  pathBytes?: string;
+/** How often answers given with such confidence were right, on questions the model was not trained on. */
+export interface Sureness {
+  /** 0 to 1 */
+  probability: number;
+  /** False: the answer is to be shown as a guess. */
+  sure: boolean;
+}
+
+export interface AskAnswer extends FilePath {
   question: string;
   answer: string;
   model: string;
@@ -152,6 +163,8 @@ export interface AskAnswer {
   confidence: number;
   /** The likeliest first, where the model chooses among answers that it knows. */
   answers?: KnownAnswer[];
+  /** Where it was measured for the model. */
+  sureness?: Sureness;
 }
 
 /** How well a label fits a photo, by two kinds of model; null where there is no model of the kind. */
@@ -173,9 +186,7 @@ export interface LabelFit {
   photoGiven: number | null;
 }
 
-export interface Classification {
-  path: string;
-  pathBytes?: string;
+export interface Classification extends FilePath {
   /** In the order in which they were given, each once. */
   labels: LabelFit[];
   /**

@@ -1,7 +1,7 @@
 /** The families on a tiny random model of real architectures, against what its PyTorch original gave. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Prompt, Scored, ScoreOptions } from '../../src/main/inference/model.ts';
+import type { Generated, Prompt, Scored, ScoreOptions } from '../../src/main/inference/model.ts';
 import {
   copyTiny,
   editManifest,
@@ -182,6 +182,28 @@ describe('generated text', () => {
     };
     expect(await sample(1)).toBe(await sample(1));
     expect(await sample(1)).not.toBe(await sample(2));
+  });
+
+  it('says how sure it is of an answer, by the figures of its manifest', async () => {
+    const [scale, bias] = [0.7, -0.2];
+    const dir = await copyTiny();
+    const told = async (least: number): Promise<Generated[]> => {
+      await editManifest(dir, (manifest) =>
+        Object.assign(manifest['generate'] as object, { sureness: { scale, bias, least } }),
+      );
+      const judging = await loadWhole(dir);
+      const made = [await judging.generate(prefixOf(0), asked), await judging.generate(prefixOf(0), {})];
+      await judging.close();
+      return made;
+    };
+    const [answer, caption] = await told(0);
+    const odds = (answer?.confidence ?? NaN) / (1 - (answer?.confidence ?? NaN));
+    // Platt's sigmoid over a logit, by powers of the odds instead of logarithms.
+    const lifted = Math.exp(bias) * odds ** scale;
+    expect(answer?.sureness?.probability).toBeCloseTo(lifted / (1 + lifted), 10);
+    expect([answer?.sureness?.sure, caption?.sureness]).toEqual([true, undefined]);
+    expect((await told(1))[0]?.sureness).toEqual({ ...answer?.sureness, sure: false });
+    expect((await model.generate(prefixOf(0), asked)).sureness).toBeUndefined();
   });
 
   it('refuses a prefix of another size', async () => {

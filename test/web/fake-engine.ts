@@ -212,7 +212,9 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       if (args.text === 'fail') throw new AppError('model', 'The model folder is damaged.');
       for await (const text of words(photo, args.model ?? 'iris-starter', signal))
         yield { type: 'delta', text };
-      yield { type: 'done', message: photo.chat.at(-1) as ChatMessage, droppedTurns: 0 };
+      const sureness = { probability: args.again ? 0.24 : 0.8, sure: args.again !== true };
+      const message = Object.assign(photo.chat.at(-1) as ChatMessage, { sureness });
+      yield { type: 'done', message, droppedTurns: 0 };
     },
     clearChat(args) {
       note('clearChat', args);

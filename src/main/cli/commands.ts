@@ -13,6 +13,7 @@ import {
   printJson,
   ProgressLine,
   say,
+  unsure,
   withAnyEngine,
   withEngine,
   type Common,
@@ -168,9 +169,9 @@ export async function ask(
         question,
         ...modelOf(options),
       });
-      const { path: shown, pathBytes, answer, confidence, answers } = answered;
+      const { path: shown, pathBytes, answer, confidence, answers, sureness } = answered;
       return {
-        text: answer,
+        text: answer + unsure(sureness),
         json: {
           path: shown,
           ...(pathBytes && { pathBytes }),
@@ -178,6 +179,7 @@ export async function ask(
           answer,
           confidence,
           ...(answers && { answers }),
+          ...(sureness && { sureness }),
         },
       };
     });

@@ -2,7 +2,7 @@
 import process from 'node:process';
 import readline from 'node:readline';
 import { Writable } from 'node:stream';
-import type { Engine, Job } from '../../shared/contract.ts';
+import type { Engine, Job, Sureness } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import { createEngine, type EngineOptions } from '../engine.ts';
 import { log } from '../lib/log.ts';
@@ -125,3 +125,9 @@ function lineOf(job: Job): string {
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+
+/** What is put after an answer that is only a guess, where the model knows that of itself. */
+export function unsure(sureness: Sureness | undefined): string {
+  if (sureness === undefined || sureness.sure) return '';
+  return ` (not sure: ${Math.round(sureness.probability * 100)} in 100 such answers are right)`;
+}

@@ -4,7 +4,7 @@
  * A member that is missing is a capability that is missing. Nothing here knows a model by name.
  */
 import { z } from 'zod';
-import type { KnownAnswer } from '../../shared/contract.ts';
+import type { KnownAnswer, Sureness } from '../../shared/contract.ts';
 import { blipMatchSchema, blipSchema } from './families/blip.ts';
 import { blip2Schema } from './families/blip2.ts';
 import { chameleonSchema } from './families/chameleon.ts';
@@ -128,6 +128,8 @@ export interface Generated {
   droppedTurns: number;
   /** The likeliest, where the model chooses among answers that it knows. */
   answers?: Answered[];
+  /** Of an answer, where it was measured for the model. */
+  sureness?: Sureness;
 }
 
 export interface GenerateOptions {

@@ -44,6 +44,13 @@ export const languageFacts = {
   repetitionPenalty: z.number().positive(),
   noRepeatNgram: z.int().min(0),
   captionDecoding: z.strictObject({ beams: z.int().min(1) }),
+  /**
+   * How sure the model is of an answer, fitted on held-out questions (Platt 1999): it is right with probability
+   * 1 / (1 + e^-(scale * logit(confidence) + bias)), and unsure below `least`. Absent: not measured.
+   */
+  sureness: z
+    .strictObject({ scale: z.number().positive(), bias: z.number(), least: z.number().min(0).max(1) })
+    .optional(),
 };
 
 export type LanguageFacts = z.infer<z.ZodObject<typeof languageFacts>>;

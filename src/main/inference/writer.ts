@@ -1,4 +1,5 @@
 /** Captions and answers from any family's decoder: prompt, search, streaming, and the text of the new tokens. */
+import type { Sureness } from '../../shared/contract.ts';
 import { beamSearch, type BeamDecoding } from './beam.ts';
 import { confidence, decodeRows, type Decoder, type Sequence } from './generate.ts';
 import { scoreTexts } from './likelihood.ts';
@@ -81,13 +82,23 @@ async function write<Cache>(
     signal: options.signal,
     ...(options.sampling && { sampling: options.sampling }),
   });
+  const asked = prompt.question !== undefined;
   return sequences.map((sequence, row) => ({
     text: streams[row]?.finish(sequence.tokens) ?? '',
     tokens: sequence.tokens,
     confidence: confidence(sequence),
     sent: fitted.text,
     droppedTurns: fitted.droppedTurns,
+    ...(asked && facts.sureness && { sureness: sureness(confidence(sequence), facts.sureness) }),
   }));
+}
+
+/** How likely an answer of this confidence is right, as `LanguageFacts` says. */
+function sureness(given: number, { scale, bias, least }: NonNullable<LanguageFacts['sureness']>): Sureness {
+  // Away from 0 and 1, whose logit has no end.
+  const p = Math.min(Math.max(given, 1e-6), 1 - 1e-6);
+  const probability = 1 / (1 + Math.exp(-(scale * Math.log(p / (1 - p)) + bias)));
+  return { probability, sure: probability >= least };
 }
 
 /** How a prompt about this photo becomes text and ids. */

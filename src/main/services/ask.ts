@@ -81,9 +81,9 @@ export class Ask {
   async ask({ photo, question, model: id }: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer> {
     const subject = await this.find(photo);
     const model = await this.#deps.model('ask', id);
-    const { text, confidence, answers } = await this.#answer(model, subject, { question }, signal);
+    const { text, confidence, answers, sureness } = await this.#answer(model, subject, { question }, signal);
     const told = { ...pathFields(subject.path), question, answer: text, model: model.version, confidence };
-    return { ...told, ...(answers && { answers }) };
+    return { ...told, ...(answers && { answers }), ...(sureness && { sureness }) };
   }
 
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
@@ -107,8 +107,8 @@ export class Ask {
     try {
       for await (const event of this.#stream(model, subject, { question, history: before }, signal)) {
         if (event.type === 'done') {
-          const { text, sent, answers } = event.result;
-          Object.assign(answer, { text, sent, ...(answers && { answers }) });
+          const { text, sent, answers, sureness } = event.result;
+          Object.assign(answer, { text, sent, ...(answers && { answers }), ...(sureness && { sureness }) });
           ({ droppedTurns } = event.result);
           whole = true;
         } else {

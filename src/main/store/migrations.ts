@@ -82,6 +82,8 @@ export const libraryMigrations: readonly string[] = [
      WHERE present = 1 AND photo_id IS NOT NULL;`,
   // What an answer was chosen from, as JSON: a list of the contract's KnownAnswer.
   'ALTER TABLE main.message ADD COLUMN answers TEXT;',
+  // How sure the model was of an answer, as JSON: the contract's Sureness.
+  'ALTER TABLE main.message ADD COLUMN sureness TEXT;',
 ];
 
 /** `cache.db`: everything that can be computed again from the photos. */

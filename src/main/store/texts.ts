@@ -1,5 +1,5 @@
 /** The ledger of words about photos: captions, chats, and the full-text index over them. */
-import type { ChatMessage, KnownAnswer, TextEntry } from '../../shared/contract.ts';
+import type { ChatMessage, KnownAnswer, Sureness, TextEntry } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { ReadDb, WriteDb } from './database.ts';
 
@@ -35,21 +35,26 @@ export function writeCaption(db: WriteDb, photoId: number, text: string): TextEn
 }
 
 export function messages(db: ReadDb, photoId: number): ChatMessage[] {
-  const rows = db.all<Omit<ChatMessage, 'answers'> & { answers: string | null }>(
-    'SELECT role, text, model, sent, created_at AS createdAt, answers FROM message WHERE photo_id = ? ORDER BY id',
+  const rows = db.all<
+    Record<'answers' | 'sureness', string | null> & Omit<ChatMessage, 'answers' | 'sureness'>
+  >(
+    `SELECT role, text, model, sent, created_at AS createdAt, answers, sureness FROM message
+     WHERE photo_id = ? ORDER BY id`,
     photoId,
   );
-  return rows.map(({ answers, ...message }) =>
-    answers === null ? message : { ...message, answers: JSON.parse(answers) as KnownAnswer[] },
-  );
+  return rows.map(({ answers, sureness, ...message }) => ({
+    ...message,
+    ...(answers !== null && { answers: JSON.parse(answers) as KnownAnswer[] }),
+    ...(sureness !== null && { sureness: JSON.parse(sureness) as Sureness }),
+  }));
 }
 
 export function addMessages(db: WriteDb, photoId: number, added: readonly ChatMessage[]): void {
   db.transaction(() => {
     for (const message of added)
       db.run(
-        `INSERT INTO message (photo_id, role, text, model, sent, created_at, answers)
-         VALUES (?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO message (photo_id, role, text, model, sent, created_at, answers, sureness)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         photoId,
         message.role,
         message.text,
@@ -57,6 +62,7 @@ export function addMessages(db: WriteDb, photoId: number, added: readonly ChatMe
         message.sent,
         message.createdAt,
         message.answers ? JSON.stringify(message.answers) : null,
+        message.sureness ? JSON.stringify(message.sureness) : null,
       );
     indexWords(db, photoId);
   });

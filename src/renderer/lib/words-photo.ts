@@ -43,6 +43,7 @@ export interface PhotoWords {
     thinking: string;
     model: string;
     by: (model: string) => string;
+    unsure: (share: number) => string;
     fitting: Record<Topic, string>;
     always: readonly string[];
   };
@@ -97,6 +98,7 @@ const en: PhotoWords = {
     thinking: 'Looking at the photo…',
     model: 'Model that answers',
     by: (model) => `Answered by ${model}, on this computer`,
+    unsure: (share) => `Not sure: ${share} in 100 such answers are right.`,
     fitting: {
       people: 'What are they wearing?',
       child: 'What is the child doing?',
@@ -163,6 +165,7 @@ const zh: PhotoWords = {
     thinking: '正在看照片…',
     model: '回答用的模型',
     by: (model) => `由 ${model} 在本机回答`,
+    unsure: (share) => `没有把握：这样的回答，一百个里有 ${share} 个是对的。`,
     fitting: {
       people: '他们穿着什么？',
       child: '孩子在做什么？',
