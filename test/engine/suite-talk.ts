@@ -53,6 +53,8 @@ export function talking(world: () => World): void {
     expect(answer.answer.trim()).not.toBe('');
     expect(answer.confidence).toBeGreaterThan(0);
     expect(answer.confidence).toBeLessThanOrEqual(1);
+    expect(answer.sureness?.probability).toBeGreaterThan(0);
+    expect(answer.sureness?.probability).toBeLessThan(answer.confidence); // the starter's is too high, by its card
   });
 
   it('says which labels fit, by embeddings and by likelihood, each label once', async () => {

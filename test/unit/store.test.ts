@@ -137,6 +137,16 @@ describe('messages', () => {
     expect(messages(db, id).map((message) => message.text)).toEqual(['q1', 'a1']);
   });
 
+  it('keep what an answer was chosen from, and how sure the model was', () => {
+    const { db, ids } = library(['a.jpg']);
+    const id = ids[0] ?? 0;
+    const said = { role: 'assistant', text: 'a dog', model: 'm', sent: 'q', createdAt: '2020' } as const;
+    const sureness = { probability: 0.25, sure: false };
+    const all = [said, { ...said, sureness }, { ...said, answers: [{ text: 'a dog', probability: 0.5 }] }];
+    addMessages(db, id, all);
+    expect(messages(db, id)).toEqual(all);
+  });
+
   it('keep nothing of a transaction that failed', () => {
     const { db, ids } = library(['a.jpg']);
     const id = ids[0] ?? 0;
