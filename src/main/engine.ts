@@ -252,7 +252,13 @@ const searchReadyMs = 2000;
  * embeddings read, so that neither it nor the first search waits.
  */
 export function makeReady(engine: Engine): void {
-  void Promise.allSettled([engine.photos({ offset: 0, limit: 100 }), engine.timeline({}), engine.status({})]);
+  void Promise.allSettled([
+    engine.photos({ offset: 0, limit: 100 }),
+    engine.timeline({}),
+    engine.shapes({}),
+    engine.status({}),
+    engine.folders({}),
+  ]);
   setTimeout(() => void engine.search({ query: 'a photo' }).catch(() => undefined), searchReadyMs).unref();
 }
 

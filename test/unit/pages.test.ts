@@ -3,11 +3,11 @@ import type { Filter, Sort } from '../../src/shared/contract.ts';
 import { counts, folders, summaries } from '../../src/main/store/browse.ts';
 import { rate, tag } from '../../src/main/store/decisions.ts';
 import { facets, places, timeline } from '../../src/main/store/facets.ts';
-import { noteProblem, setPresent } from '../../src/main/store/files.ts';
+import { createPhoto, noteProblem, setPresent } from '../../src/main/store/files.ts';
 import { photosPage, shapes } from '../../src/main/store/pages.ts';
 import { problemsPage, retryFailed } from '../../src/main/store/problems.ts';
 import { writeCaption } from '../../src/main/store/texts.ts';
-import { photoLibrary } from './store-helpers.ts';
+import { photoLibrary, readPhoto } from './store-helpers.ts';
 
 const photos = {
   'b.jpg': { takenAt: '2020-05-01T10:00:00', camera: 'Canon', rating: 2 },
@@ -53,6 +53,24 @@ describe('pages', () => {
     expect(timeline(db, {}).map((day) => day.day)).toEqual(['2021-01-01', '2020-05-01', '2019-01-01']);
     setPresent(db, ids.slice(0, 1), true);
     expect(names('newest')).toHaveLength(4);
+  });
+
+  it.each([1, 5001])('leave out photos without a file that is there: %i of them', (gone) => {
+    const { db, ids, names } = library();
+    db.transaction(() => {
+      for (let at = 0; at < gone; at++)
+        readPhoto(db, createPhoto(db, Buffer.from(`gone ${at}`)), { takenAt: '2022', camera: 'Canon' });
+    });
+    // Left over of a library.db that was put back from a backup: there is no such photo.
+    readPhoto(db, 90_000, { takenAt: '2022', camera: 'Canon' });
+    for (const sort of ['newest', 'name', 'rating', 'added'] as const) {
+      expect(names(sort)).toHaveLength(4);
+      expect(names(sort, { camera: 'Canon' })).toHaveLength(2);
+    }
+    expect(timeline(db, {}).map((day) => day.day)).toEqual(['2021-01-01', '2020-05-01', '2019-01-01']);
+    expect(facets(db, {}).cameras[0]).toEqual({ value: 'Canon', photos: 2 });
+    writeCaption(db, ids[0] ?? 0, 'A wood');
+    expect(counts(db, null)).toMatchObject({ photos: 4, captioned: 1 });
   });
 
   it('have the shape of every photo in the same order, 0 where it was not read', () => {

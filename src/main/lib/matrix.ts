@@ -1,6 +1,6 @@
 /** Embeddings in memory: one int8 row a photo for an exact scan, and float16 rows to rank the best again. */
 import { exactSearch, MetricKind } from 'usearch';
-import { halfNumbers, halfSteps, quantise } from './vectors.ts';
+import { quantise } from './vectors.ts';
 
 /** Best rows of the int8 scan whose order float16 decides. */
 const reranked = 1000;
@@ -10,6 +10,14 @@ const gatheredShare = 0.25;
 const sampledRows = 2000;
 /** Turns a median of absolute deviations into the standard deviation of a bell curve. */
 const deviationsOfBell = 1.4826;
+
+/** The number that each of the 65,536 float16 bit patterns stands for. */
+const halfNumbers = Float32Array.from(
+  new Float16Array(Uint16Array.from({ length: 65_536 }, (_, bits) => bits).buffer),
+);
+
+/** The same in steps of 1/127. */
+const halfSteps = quantise(halfNumbers);
 
 export interface Near {
   id: number;

@@ -43,11 +43,3 @@ export function quantise(unit: Float32Array): Int8Array {
     steps[i] = Math.max(-127, Math.min(127, Math.round((unit[i] ?? 0) * 127)));
   return steps;
 }
-
-/** The number that each of the 65,536 float16 bit patterns stands for. */
-export const halfNumbers = Float32Array.from(
-  new Float16Array(Uint16Array.from({ length: 65_536 }, (_, bits) => bits).buffer),
-);
-
-/** The same in steps of 1/127. */
-export const halfSteps = quantise(halfNumbers);

@@ -10,7 +10,7 @@ import type {
 import { joinBytes, pathFields } from '../lib/paths.ts';
 import type { ReadDb } from './database.ts';
 import { roots } from './files.ts';
-import { factsIndexed, shownFile } from './filter.ts';
+import { factsIndexed, isShown, shownFile } from './filter.ts';
 import { remembered } from './memo.ts';
 import { captionLedger, messages, tagsOf } from './texts.ts';
 
@@ -32,16 +32,18 @@ export function shownPhotos(db: ReadDb): number {
 }
 
 function count(db: ReadDb, model: string | null): Counts {
+  const embedded = isShown(db, 'e.photo_id');
+  const captioned = isShown(db, 'm.photo_id');
   const row = db.get<Counts>(
     `SELECT
        (SELECT count(DISTINCT f.photo_id) FROM file f WHERE ${shownFile}) AS photos,
-       (SELECT count(*) FROM cache.embedding e WHERE e.model = ?1 AND EXISTS
-          (SELECT 1 FROM file f WHERE f.photo_id = e.photo_id AND ${shownFile})) AS searchable,
-       (SELECT count(*) FROM ${factsIndexed} WHERE m.captioned = 1 AND EXISTS
-          (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND ${shownFile})) AS captioned,
+       (SELECT count(*) FROM cache.embedding e WHERE e.model = ? AND ${embedded.sql}) AS searchable,
+       (SELECT count(*) FROM ${factsIndexed} WHERE m.captioned = 1 AND ${captioned.sql}) AS captioned,
        (SELECT count(*) FROM cache.problem p JOIN file f ON f.id = p.file_id
           WHERE p.kind = 'failed' AND f.present = 1) AS failed`,
     model,
+    ...embedded.values,
+    ...captioned.values,
   );
   return row ?? { photos: 0, searchable: 0, captioned: 0, failed: 0 };
 }

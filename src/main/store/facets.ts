@@ -10,7 +10,7 @@ const mostPlaces = 5000;
 /** Photos of each day, in the order of the page: newest first, those without a date last. */
 export function timeline(db: ReadDb, filter: Filter): Day[] {
   return remembered(db, `timeline ${JSON.stringify(filter)}`, () => {
-    const { sql, values } = read(filter);
+    const { sql, values } = read(db, filter);
     const days = db.all<Day>(
       `SELECT substr(m.taken_at, 1, 10) AS day, count(*) AS photos FROM ${factsIndexed}
        WHERE ${sql} GROUP BY 1 ORDER BY 1 DESC`,
@@ -35,7 +35,7 @@ interface Shared {
 /** What the photos that pass share. One pass counts each combination; they are few, and added up here. */
 export function facets(db: ReadDb, filter: Filter): Facets {
   return remembered(db, `facets ${JSON.stringify(filter)}`, () => {
-    const { sql, values } = read(filter);
+    const { sql, values } = read(db, filter);
     const rows = db.all<Shared>(
       `SELECT substr(m.taken_at, 1, 4) AS year, m.camera, m.format, m.latitude IS NOT NULL AS located,
          m.captioned, m.stars, count(*) AS photos FROM ${factsIndexed} WHERE ${sql}
@@ -68,7 +68,7 @@ function shared(rows: readonly Shared[], of: (row: Shared) => string | null): Fa
 }
 
 function tags(db: ReadDb, filter: Filter): Facet[] {
-  const { sql, values } = passing(selection(filter), 't.photo_id');
+  const { sql, values } = passing(selection(db, filter), 't.photo_id');
   return db.all(
     `SELECT min(t.name) AS value, count(*) AS photos FROM tag t WHERE ${sql}
      GROUP BY t.name ORDER BY photos DESC, value`,
@@ -79,7 +79,7 @@ function tags(db: ReadDb, filter: Filter): Facet[] {
 /** Photos with coordinates, the newest where there are too many for a map. */
 export function places(db: ReadDb, filter: Filter): Place[] {
   if (filter.located === false) return [];
-  const { sql, values } = read({ ...filter, located: true });
+  const { sql, values } = read(db, { ...filter, located: true });
   return db.all(
     `SELECT m.photo_id AS id, m.latitude, m.longitude FROM ${factsIndexed} WHERE ${sql}
      ORDER BY m.taken_at DESC, m.photo_id DESC LIMIT ${mostPlaces}`,
@@ -88,7 +88,7 @@ export function places(db: ReadDb, filter: Filter): Place[] {
 }
 
 /** The filter over the facts `m` of photos that were read. */
-function read(filter: Filter): Condition {
-  const { files, facts } = selection(filter);
+function read(db: ReadDb, filter: Filter): Condition {
+  const { files, facts } = selection(db, filter);
   return all([...(facts ? [facts] : []), files('m.photo_id')]);
 }

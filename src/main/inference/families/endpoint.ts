@@ -4,7 +4,6 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { z } from 'zod';
 import { AppError, reasonOf, throwIfAborted } from '../../../shared/errors.ts';
 import { withoutText } from '../writer.ts';
@@ -137,6 +136,8 @@ async function jpeg(
     bytes[at] = Math.round(value * (std[channel] ?? 1) + (mean[channel] ?? 0));
   }
   const [r, g, b] = mean;
+  // Not before it is needed: every host reads this family's schema, and would start 0.1 s later.
+  const { default: sharp } = await import('sharp');
   const picture = sharp(bytes, { raw: { width, height, channels: 3 } });
   return await picture.trim({ background: { r, g, b }, threshold: 0 }).jpeg({ quality: 90 }).toBuffer();
 }
