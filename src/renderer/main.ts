@@ -1,4 +1,5 @@
 /** Puts the page into its document, as its person left it. */
+import './first.ts';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import './app.css';

@@ -12,6 +12,7 @@ import {
   heapBytes,
   longTasks,
   openBig,
+  openWindow,
   scrollThrough,
   searchInPage,
   serveLibrary,
@@ -39,7 +40,7 @@ describe.skipIf(!hasChromium())('a library of a hundred thousand photos', () => 
 
   async function opened(): Promise<{ page: Page; served: Served }> {
     if (!browser || !served) throw new Error('The page was not opened.');
-    const page = await openBig(browser, served.url);
+    const page = await openBig(await openWindow(browser), served.url);
     // Its folders are counted last: from then on nothing but what the person does goes on.
     await page.getByRole('navigation').getByText('100,000').first().waitFor();
     return { page, served };

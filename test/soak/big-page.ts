@@ -48,8 +48,8 @@ function memoryOf(pid: number): Record<string, number> {
   return found;
 }
 
-/** Opens the page, with long tasks counted from its first moment, and waits for the first photos. */
-export async function openBig(browser: Browser, url: string): Promise<Page> {
+/** A window with nothing in it yet, in which long tasks are counted from the first moment. */
+export async function openWindow(browser: Browser): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1360, height: 850 },
     locale: 'en-GB',
@@ -62,6 +62,11 @@ export async function openBig(browser: Browser, url: string): Promise<Page> {
       for (const { duration } of list.getEntries()) window.longTasks.push(duration);
     }).observe({ type: 'longtask', buffered: true });
   `);
+  return page;
+}
+
+/** Opens the address and waits for the first photos. */
+export async function openBig(page: Page, url: string): Promise<Page> {
   await page.goto(url);
   await page.locator('img.loaded').first().waitFor();
   return page;

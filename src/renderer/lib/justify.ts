@@ -55,12 +55,17 @@ export interface Row {
  * A section's last row need not be full; between blocks of a section all rows are.
  */
 export function justify(ratios: Float32Array, style: RowStyle, last: boolean): Row[] {
-  return breakRows(ratios, style, last).map(([start, end]) => {
-    const sum = ratios.subarray(start, end).reduce((all, ratio) => all + ratio, 0);
+  breakRows(ratios, style, last);
+  const rows: Row[] = [];
+  for (let end = ratios.length; end > 0; end = bestStart[end] ?? 0) {
+    const start = bestStart[end] ?? 0;
+    let sum = 0;
+    for (let at = start; at < end; at++) sum += ratios[at] ?? 0;
     const natural = fullHeight(sum, end - start, style);
     const most = style.target * (last && end === ratios.length ? 1.15 : 1.6);
-    return { start, end, height: Math.min(natural, most), filled: natural <= most };
-  });
+    rows.push({ start, end, height: Math.min(natural, most), filled: natural <= most });
+  }
+  return rows.reverse();
 }
 
 /** Where each photo of these rows stands. */
@@ -110,11 +115,17 @@ function fullHeight(ratios: number, count: number, { width, gap }: RowStyle): nu
   return (width - gap * (count - 1)) / ratios;
 }
 
-function breakRows(ratios: Float32Array, style: RowStyle, last: boolean): [number, number][] {
+/** For each end of a row its best start and what all rows up to there cost; kept, since a library has thousands of blocks. */
+let bestStart = new Int32Array(0);
+let leastCost = new Float64Array(0);
+
+function breakRows(ratios: Float32Array, style: RowStyle, last: boolean): void {
   const { target } = style;
   const count = ratios.length;
-  const cost = new Float64Array(count + 1);
-  const from = new Int32Array(count + 1);
+  if (bestStart.length <= count) {
+    bestStart = new Int32Array(count + 1);
+    leastCost = new Float64Array(count + 1);
+  }
   for (let end = 1; end <= count; end++) {
     let best = Infinity;
     let sum = 0;
@@ -123,14 +134,13 @@ function breakRows(ratios: Float32Array, style: RowStyle, last: boolean): [numbe
       const height = fullHeight(sum, end - start, style);
       const open = last && end === count && height > target;
       const miss = open ? 0 : (height - target) / target;
-      const total = (cost[start] ?? 0) + miss * miss;
+      // Longer rows are lower still.
+      if (height < target && miss * miss > best) break;
+      const total = (leastCost[start] ?? 0) + miss * miss;
       if (total > best) continue;
       best = total;
-      from[end] = start;
+      bestStart[end] = start;
     }
-    cost[end] = best;
+    leastCost[end] = best;
   }
-  const rows: [number, number][] = [];
-  for (let end = count; end > 0; end = from[end] ?? 0) rows.unshift([from[end] ?? 0, end]);
-  return rows;
 }

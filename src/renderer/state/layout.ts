@@ -1,6 +1,6 @@
 /** The whole grid as blocks of rows: geometry only, so that any part can be found without drawing the rest. */
 import type { PhotoSummary, SearchHit } from '../../shared/contract.ts';
-import { boxBeside, boxesOf, heightOf, justify, type Box, type RowStyle } from '../lib/justify.ts';
+import { boxBeside, boxesOf, heightOf, justify, type Box, type Row, type RowStyle } from '../lib/justify.ts';
 
 /** Photos that are laid out together, and that are loaded together. */
 export const blockSize = 100;
@@ -40,6 +40,8 @@ export interface Tile extends Spot {
 /** Every section cut into blocks, under its heading where it has one. `ratios` are those of all photos. */
 export function blocksOf(spans: readonly Span[], ratios: Float32Array, style: RowStyle): Block[] {
   const blocks: Block[] = [];
+  // Until the forms of all photos are known, most blocks differ in nothing but their length.
+  const alike = new Map<string, Row[]>();
   let top = 0;
   let start = 0;
   for (const span of spans) {
@@ -48,7 +50,11 @@ export function blocksOf(spans: readonly Span[], ratios: Float32Array, style: Ro
     while (start < end) {
       const count = Math.min(blockSize, end - start);
       const own = ratios.subarray(start, start + count);
-      const rows = justify(own, style, start + count >= end);
+      const last = start + count >= end;
+      const form = formOf(own);
+      const key = `${form ?? ''} ${count} ${last}`;
+      const rows = (form && alike.get(key)) || justify(own, style, last);
+      if (form) alike.set(key, rows);
       const height = heightOf(rows, style);
       top += heading;
       const section = { section: span.key, sectionCount: span.count, heading };
@@ -61,6 +67,13 @@ export function blocksOf(spans: readonly Span[], ratios: Float32Array, style: Ro
     }
   }
   return blocks;
+}
+
+/** The ratio that all of these photos have; undefined where they differ. */
+function formOf(ratios: Float32Array): number | undefined {
+  const form = ratios[0];
+  for (const ratio of ratios) if (ratio !== form) return undefined;
+  return form;
 }
 
 /** The first block that `isPast` holds for; blocks are in order, so that it is found by halving. */

@@ -151,8 +151,15 @@ export class Shelf {
   }
 }
 
+/** The ratio that each shape is shown with. */
+const shownRatios = Float32Array.from({ length: 256 }, (_, shape) => shownRatio(ratioOfShape(shape)));
+
 function ratiosFrom(shapes: string): Float32Array {
-  return Float32Array.from(atob(shapes), (shape) => shownRatio(ratioOfShape(shape.charCodeAt(0))));
+  const bytes = atob(shapes);
+  // A loop: `from` with a function takes five times as long for a hundred thousand.
+  const ratios = new Float32Array(bytes.length);
+  for (let at = 0; at < bytes.length; at++) ratios[at] = shownRatios[bytes.charCodeAt(at)] ?? usualRatio;
+  return ratios;
 }
 
 /** One ratio for each of `total` photos; while photos come, the shapes may have been read a moment earlier. */
