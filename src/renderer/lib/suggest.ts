@@ -1,4 +1,5 @@
-/** Questions that fit a photo, by what its caption speaks of. */
+/** What to ask: questions that fit a photo, by what its caption speaks of, and searches that find something. */
+import type { PhotoSummary } from '../../shared/contract.ts';
 
 export type Topic =
   | 'people'
@@ -61,4 +62,12 @@ export function suggestions(
   const fits = topicsOf(caption ?? '').map((topic) => fitting[topic]);
   const last = always.at(-1) ?? '';
   return [...new Set([...fits, ...always.slice(0, -1)])].slice(0, 2).concat(last);
+}
+
+/** Up to three searches that find something among these photos: their captions, else their names. */
+export function examplesOf(photos: readonly PhotoSummary[]): string[] {
+  const ready = photos.filter((photo) => photo.state === 'ready');
+  const texts = ready.map((photo) => photo.caption?.replace(/[.。]$/, '') ?? photo.name);
+  const short = texts.filter((text, at) => text.length <= 60 && texts.indexOf(text) === at);
+  return [0, 1, 2].flatMap((part) => short[Math.floor((part * short.length) / 3)] ?? []);
 }

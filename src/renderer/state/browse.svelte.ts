@@ -3,7 +3,9 @@ import type { Filter, Folder, PhotoSummary, Root, SavedSearch, Sort } from '../.
 import { reasonOf } from '../../shared/errors.ts';
 import { api } from '../lib/api.ts';
 import { clampTarget, usualTarget, type Box, type RowStyle } from '../lib/justify.ts';
+import { examplesOf } from '../lib/suggest.ts';
 import { nameOf } from './job-words.ts';
+import { Flight } from './flight.svelte.ts';
 import { Kept } from './kept.svelte.ts';
 import {
   blockAt,
@@ -24,9 +26,8 @@ import { Selection } from './selection.svelte.ts';
 import { Shelf } from './shelf.svelte.ts';
 import { spansOf } from './timeline.ts';
 
-/** Scrolling redraws once in so many pixels, with as much again drawn ahead. */
+/** Scrolling redraws once in so many pixels. */
 const band = 240;
-const ahead = 480;
 const zoomStep = 20;
 
 export type Place = Pick<Folder, 'root' | 'folder'> | null;
@@ -49,6 +50,7 @@ export class Browse {
   scrollTop = $state(0);
   /** While the scrubber flies over the library, what it passes is not loaded. */
   scrubbing = $state(false);
+  readonly #flight = new Flight();
 
   readonly selection = new Selection();
   readonly kept = new Kept();
@@ -97,9 +99,9 @@ export class Browse {
   readonly dated = $derived(!this.answer && this.#spans[0]?.key != null);
   readonly canvasHeight = $derived((this.blocks.at(-1)?.top ?? 0) + (this.blocks.at(-1)?.height ?? 0));
   readonly #band = $derived(Math.floor(this.scrollTop / band) * band);
-  readonly #around = $derived(
-    blocksBetween(this.blocks, this.#band - ahead, this.#band + this.height + band + ahead),
-  );
+  readonly #top = $derived(this.#band - this.#flight.ahead);
+  readonly #foot = $derived(this.#band + this.height + band + this.#flight.ahead);
+  readonly #around = $derived(blocksBetween(this.blocks, this.#top, this.#foot));
   /** The blocks on screen or near it, and that of the active photo. */
   readonly near = $derived.by(() => {
     const own = blockAt(this.blocks, this.active);
@@ -107,27 +109,23 @@ export class Browse {
     return own.start < (this.#around[0]?.start ?? 0) ? [own, ...this.#around] : [...this.#around, own];
   });
   readonly #spots: Spot[] = $derived.by(() => {
-    const spots = spotsBetween(this.#around, this.#band - ahead, this.#band + this.height + band + ahead);
+    const spots = spotsBetween(this.#around, this.#top, this.#foot);
     if (spots.some(({ index }) => index === this.active)) return spots;
     // The active photo stays in the document wherever the page is scrolled, for assistive technology.
     const box = boxAt(this.blocks, this.active);
     return box ? [...spots, { index: this.active, box }] : spots;
   });
+  /** A place without its photo is empty to the eye at first, so that in flight there need be none. */
   readonly tiles: Tile[] = $derived(
-    this.#spots.map((spot) => ({
-      ...spot,
-      photo: this.at(spot.index) ?? null,
-      hit: this.answer?.hits[spot.index] ?? null,
-    })),
+    this.#spots.flatMap((spot) => {
+      const photo = this.at(spot.index) ?? null;
+      if (!photo && this.#flight.on && spot.index !== this.active) return [];
+      return { ...spot, photo, hit: this.answer?.hits[spot.index] ?? null };
+    }),
   );
 
-  /** Queries that find something here: captions of the first photos, else their names. */
-  readonly examples = $derived.by(() => {
-    const photos = (this.shelf.pages[0] ?? []).filter((photo) => photo.state === 'ready');
-    const texts = photos.map((photo) => photo.caption?.replace(/[.。]$/, '') ?? photo.name);
-    const short = texts.filter((text, at) => text.length <= 60 && texts.indexOf(text) === at);
-    return [0, 1, 2].flatMap((part) => short[Math.floor((part * short.length) / 3)] ?? []);
-  });
+  /** Queries that find something here. */
+  readonly examples = $derived(examplesOf(this.shelf.pages[0] ?? []));
 
   /** Reads how photos were last sorted and how large they were. */
   async restore(): Promise<void> {
@@ -204,12 +202,16 @@ export class Browse {
     if (this.answer) void this.seeker.ask();
   }
 
+  /** Takes where the wall has been scrolled to. */
+  scrolledTo(top: number): void {
+    if (Math.abs(top - this.scrollTop) > this.height) this.#flight.jump();
+    this.scrollTop = top;
+  }
+
   /** Loads the pages that are on screen or near it and not here yet. */
   fill(): void {
-    if (this.answer || this.scrubbing) return;
-    const from = this.#band - this.height;
-    const to = this.#band + 2 * this.height + band;
-    const near = blocksBetween(this.blocks, from, to);
+    if (this.answer || this.scrubbing || this.#flight.on) return;
+    const near = blocksBetween(this.blocks, this.#band - this.height, this.#band + 2 * this.height + band);
     const last = near.at(-1);
     if (near[0] && last) this.shelf.fill(near[0].start, last.start + last.count);
   }
@@ -298,6 +300,7 @@ export class Browse {
   #hold(change: () => void): void {
     const id = this.answer ? undefined : this.at(this.active)?.id;
     change();
+    this.#flight.settle();
     if (id === undefined || this.at(this.active)?.id === id) return;
     for (const [page, photos] of this.shelf.pages.entries()) {
       const at = photos?.findIndex((photo) => photo.id === id) ?? -1;
