@@ -252,13 +252,8 @@ const searchReadyMs = 2000;
  * embeddings read, so that neither it nor the first search waits.
  */
 export function makeReady(engine: Engine): void {
-  void Promise.allSettled([
-    engine.photos({ offset: 0, limit: 100 }),
-    engine.timeline({}),
-    engine.shapes({}),
-    engine.status({}),
-    engine.folders({}),
-  ]);
+  void Promise.allSettled([engine.photos({ offset: 0, limit: 100 }), engine.timeline({}), engine.shapes({})]);
+  void Promise.allSettled([engine.status({}), engine.folders({})]);
   setTimeout(() => void engine.search({ query: 'a photo' }).catch(() => undefined), searchReadyMs).unref();
 }
 
