@@ -62,14 +62,14 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     if (!model || !rows || rows.size === 0) return [];
     const wanted = await embed(model, query.text);
     const unwanted = await embed(model, query.without.join(', '));
-    const { mean, std } = model.manifest.embed?.relevance ?? { mean: 0, std: 1 };
-    const least = mean + likelyDeviations * std;
     const direction = steer(wanted, unwanted);
     if (!direction) return [];
+    const least = wanted && leastLikely(model, rows, wanted);
+    const leastUnwanted = unwanted && leastLikely(model, rows, unwanted);
     return rows.nearest(direction, Math.max(limit, textCandidates), allows).map(({ id, similarity }) => {
       const shown = !wanted || direction === wanted ? similarity : (rows.similarity(wanted, id) ?? 0);
-      const spoilt = unwanted !== undefined && (rows.similarity(unwanted, id) ?? 0) > least;
-      return { photoId: id, why: looks(shown), likely: wanted !== undefined && shown > least && !spoilt };
+      const spoilt = leastUnwanted !== undefined && (rows.similarity(unwanted, id) ?? 0) > leastUnwanted;
+      return { photoId: id, why: looks(shown), likely: least !== undefined && shown > least && !spoilt };
     });
   }
 
@@ -173,6 +173,15 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
       return { searchable: matrix?.size ?? 0 };
     },
   };
+}
+
+/**
+ * From which similarity on a photo likely shows what was asked for: above what unrelated pairs score, as it was
+ * measured for the model, or else, as for similar photos, above what this library's photos in general score.
+ */
+function leastLikely(model: Model, rows: VectorMatrix, query: Float32Array): number {
+  const { mean, std } = model.manifest.embed?.relevance ?? rows.background(query);
+  return mean + likelyDeviations * std;
 }
 
 const looks = (similarity: number): Why => ({ kind: 'looks', detail: similarity.toFixed(3) });

@@ -26,7 +26,10 @@ export const dualEncoderSchema = z.strictObject({
   canonical: z.boolean().optional(),
   /** `{}` is replaced by the query. */
   template: z.string().includes('{}'),
-  /** Similarity of unrelated query and photo on held-out data: what "nothing" looks like. Absent: not measured. */
+  /**
+   * Similarity of unrelated query and photo on held-out data: what "nothing" looks like.
+   * Absent: not measured; the library's own photos tell it then.
+   */
   relevance: z.strictObject({ mean: z.number(), std: z.number().positive() }).optional(),
   /** How labels are told apart: the cosine times `scale` plus `bias`, then probabilities. */
   zeroShot: z
