@@ -5,7 +5,7 @@ from torch import nn
 from transformers import BlipForConditionalGeneration, BlipForImageTextRetrieval, BlipForQuestionAnswering
 
 from export.cross import cross_parts
-from export.dual_encoder import dual_encoder
+from export.dual_encoder import retrieval
 from export.folder import Checkpoint, ModelFolder
 
 
@@ -117,17 +117,5 @@ def sample(model) -> torch.Tensor:
 def retrieve(checkpoint: Checkpoint, target: ModelFolder) -> None:
     """Image-text contrastive (ITC) embeddings for search; image-text matching (ITM) to look again at what it found."""
     model = checkpoint.model(BlipForImageTextRetrieval)
-    preprocess, tokenizer = checkpoint.preprocess(), target.tokenizer(checkpoint)
-    config, width = model.config.text_config, model.config.vision_config.hidden_size
-    pixels, ids = torch.zeros(2, 3, preprocess["height"], preprocess["width"]), torch.ones(2, 5, dtype=torch.long)
-    vision = target.onnx("vision_model.onnx", Contrast(model), {"pixel_values": (pixels, "batch")}, {"image_embeds": "batch", "image_states": "batch"})
-    texts = {"input_ids": (ids, "batch tokens"), "attention_mask": (ids, "batch tokens")}
-    text = target.onnx("text_model.onnx", Text(model), texts, {"text_embeds": "batch"})
-    matcher = target.onnx("match_model.onnx", Matcher(model), {**texts, "encoder_hidden_states": (sample(model), "photos")}, {"itm_logits": "batch"})
-    shared = {"vision": vision, **tokenizer, "maxTokens": config.max_position_embeddings, "padId": config.pad_token_id}
-    target.manifest(
-        preprocess,
-        embed={"family": "dual-encoder", **shared, "text": text, "outputs": {"image": "image_embeds", "text": "text_embeds"},
-               "dimension": model.config.image_text_hidden_size, "lowercase": False, "template": "{}"},
-        match={"family": "blip", **shared, "matcher": matcher, "outputs": {"states": "image_states", "scores": "itm_logits"},
-               "positions": sample(model).shape[1], "width": width})
+    text = model.config.text_config
+    retrieval(checkpoint, target, Contrast(model), Text(model), Matcher(model), tokens=text.max_position_embeddings, pad=text.pad_token_id)

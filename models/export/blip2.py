@@ -8,39 +8,28 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval, InstructBlipForConditionalGeneration
 
+from export import dual_encoder
 from export.causal import causal_parts
-from export.folder import Checkpoint, ModelFolder
+from export.folder import Checkpoint, ModelFolder, Part
 
 
-class Queries(nn.Module):
+class Queries(Part):
     """Pixels -> the query tokens as the language model reads them, and as the Q-Former gives them."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, pixel_values):
         found = self.model.get_image_features(pixel_values)
         return found.pooler_output, found.qformer_outputs.last_hidden_state
 
 
-class Features(nn.Module):
+class Features(Part):
     """Pixels -> hidden states of every patch, for a Q-Former that waits for a text."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, pixel_values):
         return self.model.vision_model(pixel_values).last_hidden_state
 
 
-class Instructed(nn.Module):
+class Instructed(Part):
     """Hidden states and an instruction -> query tokens as the language model reads them, and as the Q-Former gives them."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, image_features, input_ids):
         queries = self.model.query_tokens.expand(image_features.shape[0], -1, -1)
@@ -48,28 +37,20 @@ class Instructed(nn.Module):
         return self.model.language_projection(found), found
 
 
-class Contrast(nn.Module):
+class Contrast(Part):
     """The vision pass of retrieval: one embedding for the index, and the states that texts look at.
 
     The index has one vector a photo: the mean of the query tokens' unit vectors, whose product with a text is the mean of
     their similarities. What it finds is looked at again by the original's score, the largest of them: see `Match`.
     """
 
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
     def forward(self, pixel_values):
         states = self.model.vision_model(pixel_values).last_hidden_state
         return vectors(self.model, states).mean(1), states
 
 
-class Text(nn.Module):
+class Text(Part):
     """Tokens -> the unit vector of their first."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, input_ids, attention_mask):
         found = self.model.qformer(query_embeds=self.model.embeddings(input_ids=input_ids), query_length=0, attention_mask=attention_mask)
@@ -100,31 +81,20 @@ def vectors(model, states) -> torch.Tensor:
 
 def retrieval(checkpoint: Checkpoint, target: ModelFolder) -> None:
     model = checkpoint.model(Blip2ForImageTextRetrieval)
-    config, ids = model.config.qformer_config, torch.ones(2, 5, dtype=torch.long)
-    vision = target.onnx("vision_model.onnx", Contrast(model), {"pixel_values": (pixels(checkpoint), "batch")}, {"image_embeds": "batch", "image_states": "batch"})
-    texts = {"input_ids": (ids, "batch tokens"), "attention_mask": (ids, "batch tokens")}
-    text = target.onnx("text_model.onnx", Text(model), texts, {"text_embeds": "batch"})
-    states = model.vision_model(pixels(checkpoint)[:1]).last_hidden_state
-    matcher = target.onnx("match_model.onnx", Match(model), {**texts, "encoder_hidden_states": (states, "")}, {"itm_logits": "batch", "itc": "batch"})
-    shared = {"vision": vision, **target.tokenizer(checkpoint), "maxTokens": config.max_position_embeddings, "padId": config.pad_token_id}
-    target.manifest(
-        checkpoint.preprocess(),
-        embed={"family": "dual-encoder", **shared, "text": text, "outputs": {"image": "image_embeds", "text": "text_embeds"},
-               "dimension": model.config.image_text_hidden_size, "lowercase": False, "template": "{}"},
-        match={"family": "blip", **shared, "matcher": matcher, "outputs": {"states": "image_states", "scores": "itm_logits", "contrast": "itc"},
-               "positions": states.shape[1], "width": states.shape[2]})
+    former = model.config.qformer_config
+    dual_encoder.retrieval(checkpoint, target, Contrast(model), Text(model), Match(model), contrast=True, tokens=former.max_position_embeddings, pad=former.pad_token_id)
 
 
 def generation(checkpoint: Checkpoint, target: ModelFolder) -> None:
     model = checkpoint.model(Blip2ForConditionalGeneration)
-    vision = target.onnx("vision_model.onnx", Queries(model), {"pixel_values": (pixels(checkpoint), "batch")}, {"image_tokens": "batch", "query_tokens": "batch"})
+    vision = target.onnx("vision_model.onnx", Queries(model), {"pixel_values": (checkpoint.pixels(), "batch")}, {"image_tokens": "batch", "query_tokens": "batch"})
     write(checkpoint, target, model, vision, question="Question: {question} Answer:", answer=" {answer}. ")
 
 
 def instructed(checkpoint: Checkpoint, target: ModelFolder) -> None:
     model = checkpoint.model(InstructBlipForConditionalGeneration)
-    vision = target.onnx("vision_model.onnx", Features(model), {"pixel_values": (pixels(checkpoint), "batch")}, {"image_features": "batch"})
-    positions, width = Features(model)(pixels(checkpoint)).shape[1:]
+    vision = target.onnx("vision_model.onnx", Features(model), {"pixel_values": (checkpoint.pixels(), "batch")}, {"image_features": "batch"})
+    positions, width = Features(model)(checkpoint.pixels()).shape[1:]
     inputs = {"image_features": (torch.zeros(2, positions, width), "batch"), "input_ids": (torch.ones(2, 7, dtype=torch.long), "batch tokens")}
     former = target.onnx("query_former.onnx", Instructed(model), inputs, {"image_tokens": "batch", "query_tokens": "batch"})
     tokenizer = {f"query{key[0].upper()}{key[1:]}": value for key, value in target.tokenizer(checkpoint, "query", source="qformer_tokenizer").items()}
@@ -148,8 +118,3 @@ def write(checkpoint: Checkpoint, target: ModelFolder, model, vision: str, **fac
     language_side = {**checkpoint.language(image_tokens=queries, **facts), **checkpoint.read("iris.json")}
     target.manifest(checkpoint.preprocess(), generate={
         "family": "blip2", "vision": vision, **target.tokenizer(checkpoint), "outputs": {"photo": output}, **language_side})
-
-
-def pixels(checkpoint: Checkpoint) -> torch.Tensor:
-    preprocess = checkpoint.preprocess()
-    return torch.zeros(2, 3, preprocess["height"], preprocess["width"])

@@ -1,27 +1,18 @@
 """CLIP and its kin: a vision and a text file whose embeddings are compared by their cosine."""
 
 import torch
-from torch import nn
 from transformers import AlignModel, ChineseCLIPModel, CLIPModel, SiglipModel
 
-from export.folder import RESAMPLE, Checkpoint, ModelFolder
+from export.folder import RESAMPLE, Checkpoint, ModelFolder, Part
 
 
-class Vision(nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class Vision(Part):
     def forward(self, pixel_values):
         return self.model.get_image_features(pixel_values).pooler_output
 
 
-class Text(nn.Module):
+class Text(Part):
     """Some models read what a text is filled up with, and have no mask."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, input_ids, attention_mask=None):
         return self.model.get_text_features(input_ids, attention_mask=attention_mask).pooler_output
@@ -55,6 +46,27 @@ def siglip(checkpoint: Checkpoint, target: ModelFolder) -> None:
                  padding="max", padId=1 if first else 0, **({"canonical": True} if first else {}))
 
 
+def retrieval(checkpoint: Checkpoint, target: ModelFolder, vision, text, matcher, *, contrast: bool = False, tokens: int, pad: int | None, **facts) -> None:
+    """Embeddings for search, and a matcher that looks again at what it found: the manifest's `embed` and `match`.
+
+    `vision` gives a photo's embedding and its states, `matcher` the scores of "does not fit" and "fits" for texts with one
+    photo's states, and their cosines beside them where it has a `contrast` of its own.
+    """
+    pixels, ids = checkpoint.pixels(), torch.ones(2, 5, dtype=torch.long)
+    embeds, states = vision(pixels)
+    texts = {"input_ids": (ids, "batch tokens"), "attention_mask": (ids, "batch tokens")}
+    seen = target.onnx("vision_model.onnx", vision, {"pixel_values": (pixels, "batch")}, {"image_embeds": "batch", "image_states": "batch"})
+    shared = {"vision": seen, **target.tokenizer(checkpoint), "maxTokens": tokens, "padId": pad or 0}
+    read = target.onnx("text_model.onnx", text, texts, {"text_embeds": "batch"})
+    outputs = {"scores": "itm_logits", **({"contrast": "itc"} if contrast else {})}
+    matched = target.onnx("match_model.onnx", matcher, {**texts, "encoder_hidden_states": (states[:1], "_")}, {name: "batch" for name in outputs.values()})
+    target.manifest(
+        checkpoint.preprocess(),
+        embed={"family": "dual-encoder", **shared, "text": read, "outputs": {"image": "image_embeds", "text": "text_embeds"},
+               "dimension": embeds.shape[-1], "lowercase": False, "template": "{}", **facts},
+        match={"family": "blip", **shared, "matcher": matched, "outputs": {"states": "image_states", **outputs}, "positions": states.shape[1], "width": states.shape[2]})
+
+
 def positions(model) -> int:
     return model.config.text_config.max_position_embeddings
 
@@ -63,11 +75,7 @@ def softmax(scale) -> dict:
     return {"scale": scale.item(), "bias": 0.0, "activation": "softmax"}
 
 
-class OpenClipVision(nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class OpenClipVision(Part):
     def forward(self, pixel_values):
         return self.model.encode_image(pixel_values, normalize=False)
 

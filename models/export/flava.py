@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from transformers import FlavaForPreTraining
 
-from export.dual_encoder import softmax
+from export.dual_encoder import retrieval, softmax
 from export.folder import Checkpoint, ModelFolder
 
 
@@ -49,19 +49,7 @@ class Matcher(nn.Module):
 
 def flava(checkpoint: Checkpoint, target: ModelFolder) -> None:
     model = checkpoint.model(FlavaForPreTraining)
-    preprocess = checkpoint.preprocess()
-    text_config = model.config.text_config
-    pixels, ids = torch.zeros(2, 3, preprocess["height"], preprocess["width"]), torch.ones(2, 5, dtype=torch.long)
-    embeds, states = Vision(model)(pixels)
-    vision = target.onnx("vision_model.onnx", Vision(model), {"pixel_values": (pixels, "batch")}, {"image_embeds": "batch", "image_states": "batch"})
-    texts = {"input_ids": (ids, "batch tokens"), "attention_mask": (ids, "batch tokens")}
-    text = target.onnx("text_model.onnx", Text(model), texts, {"text_embeds": "batch"})
-    matcher = target.onnx("match_model.onnx", Matcher(model), {**texts, "encoder_hidden_states": (states[:1], "_")}, {"itm_logits": "batch"})
+    text = model.config.text_config
     # Its texts were cut at 77 tokens, although BERT has more positions.
-    shared = {"vision": vision, **target.tokenizer(checkpoint), "maxTokens": min(77, text_config.max_position_embeddings), "padId": text_config.pad_token_id or 0}
-    target.manifest(
-        preprocess,
-        embed={"family": "dual-encoder", **shared, "text": text, "outputs": {"image": "image_embeds", "text": "text_embeds"}, "dimension": embeds.shape[-1],
-               "lowercase": False, "template": "{}", "zeroShot": softmax(model.flava.logit_scale.exp())},
-        match={"family": "blip", **shared, "matcher": matcher, "outputs": {"states": "image_states", "scores": "itm_logits"},
-               "positions": states.shape[1], "width": states.shape[2]})
+    retrieval(checkpoint, target, Vision(model), Text(model), Matcher(model), tokens=min(77, text.max_position_embeddings), pad=text.pad_token_id,
+              zeroShot=softmax(model.flava.logit_scale.exp()))

@@ -30,6 +30,11 @@ class Checkpoint:
         """The checkpoint as a module for export: float32, plain attention, no gradients."""
         return cls.from_pretrained(self.folder, attn_implementation="eager", dtype=torch.float32).eval().requires_grad_(False)
 
+    def pixels(self, preprocess: dict | None = None) -> torch.Tensor:
+        """Two black photos of the model's size, for tracing."""
+        facts = preprocess or self.preprocess()
+        return torch.zeros(2, 3, facts["height"], facts["width"])
+
     def image_processor(self) -> dict:
         """The image processor's settings, from its own file or from the processor's."""
         return self.read("preprocessor_config.json") or self.read("processor_config.json").get("image_processor", {})
@@ -80,6 +85,14 @@ class Checkpoint:
         if edge is None or crop != {"height": edge, "width": edge}:
             raise SystemExit(f"preprocessor_config.json: a crop of {crop} out of {size} is not supported; expected the crop to be as large as the shortest edge.")
         return {"width": edge, "height": edge, "fit": "cover", "centre": "floor"}
+
+
+class Part(nn.Module):
+    """A part of a model that becomes a file: what `forward` makes of it."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
 
 
 class ModelFolder:

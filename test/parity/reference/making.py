@@ -3,9 +3,11 @@
 import base64
 import gzip
 import json
+import math
 import re
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -192,15 +194,22 @@ def wordpiece_tokenizer(corpus: list[str] | None = None, size: int = 400):
 
 
 def unigram_tokenizer(corpus: list[str] | None = None, size: int = 300, special: tuple[str, ...] = ("<pad>", "</s>", "<unk>", "<image>")):
-    """A small SentencePiece-like unigram model trained on the spot, as T5's is: `▁` for blanks, `</s>` after a text."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    """A small SentencePiece-like unigram model, as T5's is: `▁` for blanks, `</s>` after a text.
+
+    Its pieces are words, their halves and letters by how often they occur: training sums in another order each time, and
+    so puts equals in another one.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    backend = Tokenizer(models.Unigram())
+    words = [f"▁{word}" for text in corpus or CORPUS for word in text.split()]
+    counts = Counter(piece for word in words for piece in (word, word[: len(word) // 2], word[len(word) // 2 :], *word) if piece)
+    pieces = sorted(counts, key=lambda piece: (len(piece) > 1, -counts[piece], piece))[: size - len(special)]
+    vocabulary = [(token, 0.0) for token in special] + [(piece, round(math.log(counts[piece] / counts.total()), 6)) for piece in pieces]
+    backend = Tokenizer(models.Unigram(vocabulary, unk_id=special.index("<unk>"), byte_fallback=False))
     backend.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
     backend.pre_tokenizer, backend.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=list(special), unk_token="<unk>", show_progress=False)
-    backend.train_from_iterator(corpus or CORPUS, trainer)
+    backend.add_special_tokens(list(special))
     backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", special.index("</s>"))])
     return PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
