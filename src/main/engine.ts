@@ -185,7 +185,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         signal,
       );
     },
-    models: ({ verify = false }) => models.list(verify),
+    models: ({ verify = false, id }) => models.list(verify, id),
     async addModel({ folder }, signal) {
       writes();
       const taken = new Set(

@@ -165,6 +165,8 @@ export const schemas = {
   models: z.object({
     /** Compares the hashes of all files, which takes seconds for a gigabyte; sizes only without it. */
     verify: z.boolean().optional(),
+    /** Only this one. */
+    id: model.optional(),
   }),
   addModel: z.object({ folder: z.string().min(1) }),
   connectModel: z.object({

@@ -223,6 +223,7 @@ describe('iris', { timeout: 240_000 }, () => {
     });
     expect(await run(['models', 'verify', 'tiny'])).toMatchObject({ code: 1, stdout: '' });
     expect((await run(['models', 'verify'])).code).toBe(0);
+    expect((await run(['models', 'verify', 'iris-starter'])).code).toBe(0);
     const doctor = await run(['doctor']);
     expect(doctor.code).toBe(0);
     expect(jsonLines(doctor)).toMatchObject([{ ok: true, library: { integrity: 'ok' } }]);

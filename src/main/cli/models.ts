@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Args, ModelInfo, Role } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
+import { megabytes } from '../lib/progress.ts';
 import { validated } from '../lib/validate.ts';
 import { followJob, shown } from './commands.ts';
 import { print, printJson, readSecret, say, withEngine, type Common } from './output.ts';
@@ -13,10 +14,7 @@ export async function listModels(options: Common): Promise<number> {
 
 /** The same after comparing the hashes of all files, of one model or all. */
 export async function verifyModels(id: string | undefined, options: Common): Promise<number> {
-  const all = await modelsOf(options, { verify: true });
-  const wanted = id === undefined ? all : all.filter((model) => model.id === id);
-  if (wanted.length === 0 && id !== undefined) throw unknown(id, all);
-  return await tell(options, wanted);
+  return await tell(options, await modelsOf(options, { verify: true, ...(id !== undefined && { id }) }));
 }
 
 export async function addModel(folder: string, options: Common): Promise<number> {
@@ -89,13 +87,8 @@ function tell(options: Common, list: readonly ModelInfo[]): Promise<number> {
 }
 
 function lineOf({ id, name, bytes, memoryMb, can, roles, license, origin, state, sends }: ModelInfo): string {
-  const size = `${Math.round(bytes / 1e6)} MB on disk, ${memoryMb} MB of memory`;
+  const size = `${megabytes(bytes)} on disk, ${memoryMb} MB of memory`;
   const does = roles.length > 0 ? `does ${roles.join(', ')}` : 'does nothing now';
   const sent = sends === null ? '' : `; photos are sent to ${sends}`;
   return `${id}  ${name}, ${size}; can ${can.join(', ') || 'nothing'}; ${does}; ${license}; ${origin}; ${state}${sent}`;
-}
-
-function unknown(id: string, all: readonly ModelInfo[]): AppError {
-  const known = all.map((model) => model.id).join(', ') || 'none';
-  return new AppError('model', `There is no model "${id}". Expected one of: ${known}.`);
 }

@@ -6,7 +6,7 @@ import type { Engine, Job, Sureness } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import { createEngine, type EngineOptions } from '../engine.ts';
 import { log } from '../lib/log.ts';
-import { duration } from '../lib/progress.ts';
+import { duration, megabytes } from '../lib/progress.ts';
 
 /** Options that every command has. */
 export interface Common extends Pick<EngineOptions, 'fork' | 'watchMs'> {
@@ -123,8 +123,6 @@ function lineOf(job: Job): string {
   if (job.secondsLeft !== null && job.done > 0) parts.push(`${duration(job.secondsLeft)} left`);
   return parts.join(', ');
 }
-
-const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 
 /** What is put after an answer that is only a guess, where the model knows that of itself. */
 export function unsure(sureness: Sureness | undefined): string {

@@ -65,10 +65,10 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     const direction = steer(wanted, unwanted);
     if (!direction) return [];
     const least = wanted && leastLikely(model, rows, wanted);
-    const leastUnwanted = unwanted && leastLikely(model, rows, unwanted);
+    const tooMuch = unwanted && leastLikely(model, rows, unwanted);
     return rows.nearest(direction, Math.max(limit, textCandidates), allows).map(({ id, similarity }) => {
       const shown = !wanted || direction === wanted ? similarity : (rows.similarity(wanted, id) ?? 0);
-      const spoilt = leastUnwanted !== undefined && (rows.similarity(unwanted, id) ?? 0) > leastUnwanted;
+      const spoilt = unwanted && tooMuch !== undefined && (rows.similarity(unwanted, id) ?? 0) > tooMuch;
       return { photoId: id, why: looks(shown), likely: least !== undefined && shown > least && !spoilt };
     });
   }

@@ -1,4 +1,4 @@
-/** Rate and time left of long work, from what was done in the last ten seconds. */
+/** How far long work is, in words: rate and time left, from what was done in the last ten seconds, and sizes. */
 
 const windowMs = 10_000;
 
@@ -39,4 +39,9 @@ export function duration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   if (minutes < 100) return `${minutes} min`;
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
+
+/** Bytes as whole megabytes, rounded up: so much there must be room for. */
+export function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
 }

@@ -7,6 +7,7 @@ import { AppError, reasonOf, throwIfAborted } from '../../shared/errors.ts';
 import { keyFile } from '../inference/families/endpoint.ts';
 import { checkSizes, readManifest, type Manifest } from '../inference/registry.ts';
 import { syncFolder, writeWhole } from '../lib/atomic-write.ts';
+import { megabytes } from '../lib/progress.ts';
 
 const chunkBytes = 1 << 20;
 const licenceBytes = 200_000;
@@ -262,5 +263,3 @@ function explain(error: unknown, id: string): unknown {
     );
   return new AppError('unreadable', `The model "${id}" was not added: ${reasonOf(error)}`, { cause: error });
 }
-
-const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;

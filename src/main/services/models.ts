@@ -50,8 +50,8 @@ export class Models {
     this.#options = options;
   }
 
-  /** Reads the folders again, `thoroughly` with the hashes of all files. */
-  async look(thoroughly: boolean): Promise<void> {
+  /** Reads the folders again, `thoroughly` with the hashes of all files, of one model or all. */
+  async look(thoroughly: boolean, id?: string): Promise<void> {
     const { shipped, added } = this.#options;
     const own = await listModels(shipped, false);
     const more = await listModels(added, false);
@@ -62,17 +62,20 @@ export class Models {
     ];
     if (thoroughly) {
       this.#checks.clear();
-      for (const model of this.#found) if (model.manifest) await this.#check(model as Usable);
+      const asked = this.#found.filter((model) => model.manifest && (id === undefined || model.id === id));
+      for (const model of asked) await this.#check(model as Usable);
     }
     this.#tell();
   }
 
-  /** Everything about every model, those that were chosen and are gone as well. */
-  async list(thoroughly: boolean): Promise<ModelInfo[]> {
-    await this.look(thoroughly);
+  /** Everything about every model, those that were chosen and are gone as well; or about one, which must be there. */
+  async list(thoroughly: boolean, id?: string): Promise<ModelInfo[]> {
+    await this.look(thoroughly, id);
     const choices = modelChoices(this.#options.db);
     const gone = new Set(Object.values(choices).filter((id) => !this.#find(id)));
-    return [...this.#found.map((model) => this.info(model)), ...[...gone].map(missing)];
+    const all = [...this.#found.map((model) => this.info(model)), ...[...gone].map(missing)];
+    const asked = all.filter((model) => id === undefined || model.id === id);
+    return asked.length > 0 || id === undefined ? asked : [this.info(this.find(id))];
   }
 
   info(model: Installed): ModelInfo {
@@ -123,10 +126,8 @@ export class Models {
     }
     const [captioner, language] = id.split('+');
     if (captioner === undefined || language === undefined) return await this.#named(id, ability);
-    const [seeing, reading] = [
-      await this.#named(captioner, 'caption'),
-      await this.#named(language, 'language'),
-    ];
+    const seeing = await this.#named(captioner, 'caption');
+    const reading = await this.#named(language, 'language');
     return { ...reading, version: `${seeing.version}+${reading.version}`, captioner: seeing };
   }
 
