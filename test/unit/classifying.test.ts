@@ -1,4 +1,7 @@
-/** What classification falls back to: a grey photo for the prior, and the relevance numbers for probabilities. */
+/**
+ * What classification falls back to: a grey photo for the prior, and the relevance numbers for probabilities; and
+ * what the lane that does it waits for.
+ */
 import { expect, it } from 'vitest';
 import { createGenerateLane } from '../../src/main/compute/generate-lane.ts';
 import type { Manifest, Model, Pixels, Scored } from '../../src/main/inference/model.ts';
@@ -8,7 +11,8 @@ import {
   type DualEncoderManifest,
 } from '../../src/main/inference/families/dual-encoder.ts';
 import { readManifest } from '../../src/main/inference/manifest.ts';
-import { tinyDir } from './inference-helpers.ts';
+import { decodeRows } from '../../src/main/inference/generate.ts';
+import { tinyDir, toyDecoder } from './inference-helpers.ts';
 
 const manifest = await readManifest(tinyDir);
 const { width, height } = manifest.preprocess;
@@ -36,6 +40,7 @@ it('takes the prior from the model, or from a photo of the mean colour', async (
       { logProbability: -24, tokens: 1, prior: -64 },
     ],
     prior: 'grey photo',
+    photo: null,
   });
   const own = createGenerateLane(() =>
     Promise.resolve(
@@ -45,9 +50,49 @@ it('takes the prior from the model, or from a photo of the mean colour', async (
     ),
   );
   const judged = await own.score({ look: { pixels: photo }, texts: ['a'] });
-  expect(judged).toEqual({ texts: [{ logProbability: -22, tokens: 1, prior: -1 }], prior: 'no photo' });
+  expect(judged).toEqual({
+    texts: [{ logProbability: -22, tokens: 1, prior: -1 }],
+    prior: 'no photo',
+    photo: null,
+  });
   const mute = createGenerateLane(() => Promise.resolve(modelWith(undefined)));
   expect(await mute.score({ look: { pixels: photo }, texts: ['a'] })).toBeNull();
+});
+
+it('begins nothing beside a prompt that nobody waits for any more', async () => {
+  const prompt = Promise.withResolvers<undefined>();
+  const begun = Promise.withResolvers<undefined>();
+  const toy = toyDecoder([[1]], () => [1, 0]);
+  const start: typeof toy.start = async () => {
+    begun.resolve(undefined);
+    await prompt.promise;
+    return await toy.start();
+  };
+  const scored: string[] = [];
+  const score: Model['score'] = async (_, texts) => {
+    scored.push(...texts);
+    return texts.map(() => ({ logProbability: -1, tokens: 1, prior: -1 }));
+  };
+  const generate: Model['generate'] = async (_prefix, _prompt, options = {}) => {
+    const rules = { repetitionPenalty: 1, noRepeatNgram: 0, minNewTokens: 0, stopIds: [] };
+    const [row] = await decodeRows({ ...toy, start }, { ...rules, maxNewTokens: 1, signal: options.signal });
+    return { text: '', tokens: row?.tokens ?? [], confidence: 1, sent: '', droppedTurns: 0 };
+  };
+  const lane = createGenerateLane(() => Promise.resolve({ ...modelWith(score), generate }));
+  const abort = new AbortController();
+  const asked = lane.generate({ look: { pixels: photo }, prompt: {} }, abort.signal);
+  const answer = (async () => {
+    for await (const event of asked) expect(event).toBeUndefined();
+  })();
+  await begun.promise;
+  abort.abort();
+  await expect(answer).rejects.toMatchObject({ code: 'aborted' });
+  const next = lane.score({ look: { pixels: photo }, texts: ['a'] });
+  await new Promise(setImmediate);
+  expect(scored).toEqual([]);
+  prompt.resolve(undefined);
+  expect((await next)?.texts).toHaveLength(1);
+  expect([scored, toy.leaked()]).toEqual([['a'], 0]);
 });
 
 it('makes probabilities as the model says, else of deviations from unrelated pairs', () => {
