@@ -142,6 +142,8 @@ export const schemas = {
     again: z.boolean().optional(),
     /** Asks `text` in place of this question (0 is the first); what followed it is taken back. */
     edit: z.int().min(0).optional(),
+    /** Asks `text` by itself: what was said before is not told, and nothing is kept. */
+    alone: z.boolean().optional(),
     model: model.optional(),
   }),
   classify: z.object({

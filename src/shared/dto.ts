@@ -91,6 +91,8 @@ export interface ChatMessage {
   model: string | null;
   /** For an assistant's message: the exact text that went to the model beside the picture. */
   sent: string | null;
+  /** What it read in place of the photo, where it answered from another model's caption. */
+  caption?: string;
   createdAt: string;
   /** The likeliest first, where the model chose among answers that it knows. */
   answers?: KnownAnswer[];

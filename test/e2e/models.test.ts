@@ -69,12 +69,30 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.getByLabel('Model that answers').selectOption('llava:7b at nas.lan:8080');
     await page.getByText('Photos you ask it about are sent to http://nas.lan:8080/v1').waitFor();
-    await page
-      .getByLabel('Model that answers')
-      .selectOption('Blind: Iris starter describes, llava:7b at nas.lan:8080 answers');
+    await page.getByLabel('Model that answers').selectOption('Iris starter');
+
+    // Beside it, a model that reads only what the other says of the photo: nothing of that is kept.
+    const pair = 'Beside it: llava:7b at nas.lan:8080, which reads what Iris starter says';
+    await page.getByLabel('A second answer').selectOption(pair);
+    await page.getByText('The caption and your question are sent to http://nas.lan:8080/v1.').waitFor();
     await page.getByLabel('Ask about this photo').fill('What is it?');
     await page.keyboard.press('Enter');
-    await eventually(() => calls('chat').at(-1)).toContain('"model":"iris-starter+server-llava"');
+    const both = page.getByRole('group', { name: 'Two answers' });
+    await both.getByRole('heading', { name: 'Iris starter sees the photo' }).waitFor();
+    const blind = both.getByRole('region').or(both.locator('section')).last();
+    await blind.getByText('reads only the caption').waitFor();
+    await blind.getByText('A dog in the snow.').waitFor();
+    await both.getByRole('button', { name: 'Try again' }).waitFor();
+    expect(await both.getByText('and little behind it.').count()).toBe(2);
+    const [alone, kept] = calls('chat').slice(-2).toSorted();
+    expect(kept).toContain('"text":"What is it?"}');
+    expect(alone).toContain('"alone":true,"model":"iris-starter+server-llava"');
+    expect((await pages.engine.photo({ id: 2 })).chat).toHaveLength(2);
+    await expectAccessible(page);
+    await page.getByLabel('A second answer').selectOption('One answer');
+    await both.getByRole('button', { name: 'Try again' }).click();
+    await both.waitFor({ state: 'detached' });
+    await eventually(() => calls('chat').length).toBe(3);
   });
 
   test('a photo is described and asked by another model, where there is another', async () => {

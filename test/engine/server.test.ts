@@ -5,6 +5,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../../src/main/engine.ts';
+import type { Args, ChatEvent } from '../../src/shared/contract.ts';
 import { chatServer, says, type Asked, type ChatServer } from '../unit/chat-server.ts';
 import { checkout, indexed, photoNamed, samples, scratch } from './helpers.ts';
 
@@ -165,12 +166,17 @@ it('is blind with a language model on this machine too', async () => {
   Object.assign(manifest, { id: 'words', generate });
   await writeFile(file, JSON.stringify(manifest));
   expect(await engine.addModel({ folder: made })).toMatchObject({ can: ['search', 'language'], sends: null });
-  const photo = { path: path.join(samples, 'sample-10.jpg') };
-  const events = [];
-  for await (const event of engine.chat({ photo, text: 'a man?', model: 'iris-starter+words' }))
-    events.push(event);
+  const photo = { path: path.join(samples, 'sample-05.jpg') };
   const { caption } = await engine.caption({ photo });
-  const done = events.at(-1);
+  const say = async (how: Omit<Args<'chat'>, 'photo'>): Promise<ChatEvent | undefined> => {
+    const events = [];
+    for await (const event of engine.chat({ photo, model: 'iris-starter+words', ...how })) events.push(event);
+    return events.at(-1);
+  };
+  // Asked alone, it says what it read, and nothing is kept that could be asked again.
+  expect(await say({ text: 'a man?', alone: true })).toMatchObject({ type: 'done', message: { caption } });
+  await expect(say({ again: true })).rejects.toThrow(/no question to ask/);
+  const done = await say({ text: 'a man?' });
   expect(done?.type === 'done' ? done.message.sent : '').toContain(`A photo is described as: "${caption}".`);
   await expect(engine.ask({ photo, question: 'a', model: 'words' })).rejects.toThrow(
     /cannot answer questions/,

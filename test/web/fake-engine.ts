@@ -27,6 +27,8 @@ export interface FakeEngine extends Engine {
   emit(event: LibraryEvent): void;
 }
 
+type Talk = Pick<PhotoDetails, 'id' | 'chat'>;
+
 const answer =
   'This looks like a quiet place, and the light comes from the left. I can see one thing in front and little behind it.';
 
@@ -55,7 +57,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
   const say = (id: number): string => options.hostile?.[id % options.hostile.length] ?? answer;
 
   /** An answer's words, each after its pause; the signal ends them, and the text so far is kept. */
-  async function* words(photo: PhotoDetails, model: string, signal?: AbortSignal): AsyncGenerator<string> {
+  async function* words(photo: Talk, model: string, signal?: AbortSignal): AsyncGenerator<string> {
     let text = '';
     const message = (): ChatMessage => ({
       role: 'assistant',
@@ -63,6 +65,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       model,
       sent: `<system>You see one photo.</system>\n${photo.chat.map((entry) => entry.text).join('\n')}`,
       createdAt: now(),
+      ...(model.includes('+') && { caption: 'A dog in the snow.' }),
     });
     try {
       for (const word of say(photo.id).split(/(?<= )/)) {
@@ -200,7 +203,9 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
       }),
     async *chat(args, signal) {
       note('chat', args);
-      const photo = refer(args.photo);
+      const known = refer(args.photo);
+      // What is asked alone is answered as if nothing had been said, and not kept.
+      const photo: Talk = args.alone === true ? { id: known.id, chat: [] } : known;
       if (args.again === true && photo.chat.at(-1)?.role === 'assistant') photo.chat.pop();
       if (args.edit !== undefined) {
         const questions = photo.chat.filter((message) => message.role === 'user');

@@ -89,7 +89,8 @@ export class Ask {
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
   async *chat({ photo, ...asking }: Args<'chat'>, signal?: AbortSignal): AsyncGenerator<ChatEvent> {
     const subject = await this.find(photo);
-    const { question, before, replaces } = place(turns(this.#history(subject)), asking);
+    const { alone = false } = asking;
+    const { question, before, replaces } = place(alone ? [] : turns(this.#history(subject)), asking);
     const model = await this.#deps.model('chat', asking.model);
     const asked: ChatMessage = { role: 'user', text: question, model: null, sent: null, createdAt: now() };
     const answer: ChatMessage = {
@@ -108,7 +109,9 @@ export class Ask {
       for await (const event of this.#stream(model, subject, { question, history: before }, signal)) {
         if (event.type === 'done') {
           const { text, sent, answers, sureness } = event.result;
-          Object.assign(answer, { text, sent, ...(answers && { answers }), ...(sureness && { sureness }) });
+          const { caption } = event;
+          Object.assign(answer, { text, sent });
+          Object.assign(answer, answers && { answers }, sureness && { sureness }, caption && { caption });
           ({ droppedTurns } = event.result);
           whole = true;
         } else {
@@ -121,7 +124,7 @@ export class Ask {
       if (failed) throw error;
     } finally {
       // Also reached when the listener leaves the stream. A question that failed can be asked anew.
-      if (!failed && worthKeeping())
+      if (!failed && !alone && worthKeeping())
         this.#keep(subject, [asked, Object.assign(answer, { createdAt: now() })], replaces);
     }
     yield { type: 'done', message: answer, droppedTurns };
@@ -138,12 +141,14 @@ export class Ask {
     subject: Subject,
     prompt: Prompt,
     signal?: AbortSignal,
-  ): AsyncGenerator<GenerateEvent> {
-    const { captioner } = model;
-    const given = captioner
-      ? afterCaption(await this.#captionBy(captioner, subject, signal), prompt)
-      : { look: await this.#look(model, subject), prompt };
-    yield* (await this.#deps.generate(model).get()).generate(given, signal);
+  ): AsyncGenerator<GenerateEvent & { caption?: string }> {
+    const caption = model.captioner && (await this.#captionBy(model.captioner, subject, signal));
+    const given =
+      caption === undefined
+        ? { look: await this.#look(model, subject), prompt }
+        : afterCaption(caption, prompt);
+    for await (const event of (await this.#deps.generate(model).get()).generate(given, signal))
+      yield { ...event, ...(caption !== undefined && { caption }) };
   }
 
   /** What the model says of the photo: as it was kept with the photo, else said once for the talk. */

@@ -47,7 +47,8 @@ const en = {
     match: 'Compare with words',
   } satisfies Record<Ability, string>,
   sends: (address: string): string => `Photos you ask it about are sent to ${address}`,
-  blind: (captioner: string, name: string): string => `Blind: ${captioner} describes, ${name} answers`,
+  blindHelp:
+    'With a model that can answer from words, a talk shows side by side what can be said of a photo without seeing it. Connect one here, or add its folder.',
   server: {
     title: 'Connect a model server',
     help: 'Ollama, LM Studio, the llama.cpp server, or another that speaks the OpenAI protocol. Nothing is sent until you ask it.',
@@ -124,7 +125,7 @@ const zh: ModelWords = {
     match: '比对文字',
   },
   sends: (address) => `向它提问时，照片会发送到 ${address}`,
-  blind: (captioner, name) => `盲答：${captioner} 描述，${name} 回答`,
+  blindHelp: '有了能仅凭文字回答的模型，对话中会并排显示不看照片时能答出什么。可在此连接，或添加它的文件夹。',
   server: {
     title: '连接模型服务器',
     help: 'Ollama、LM Studio、llama.cpp 服务器，或其他支持 OpenAI 协议的服务。您提问之前不会发送任何内容。',

@@ -44,6 +44,18 @@ export interface PhotoWords {
     model: string;
     by: (model: string) => string;
     unsure: (share: number) => string;
+    read: string;
+    beside: string;
+    besideNone: string;
+    besideBlind: (captioner: string, name: string) => string;
+    besideHelp: string;
+    besideSends: (address: string) => string;
+    both: string;
+    sees: string;
+    reads: string;
+    readsThis: string;
+    stopped: string;
+    thinkingBlind: string;
     fitting: Record<Topic, string>;
     always: readonly string[];
   };
@@ -99,6 +111,19 @@ const en: PhotoWords = {
     model: 'Model that answers',
     by: (model) => `Answered by ${model}, on this computer`,
     unsure: (share) => `Not sure: ${share} in 100 such answers are right.`,
+    read: 'The photo itself did not go to the model: it read the caption above.',
+    beside: 'A second answer, beside this model’s',
+    besideNone: 'One answer',
+    besideBlind: (captioner, name) => `Beside it: ${name}, which reads what ${captioner} says`,
+    besideHelp: 'Each question is also answered without seeing the photo. Those answers are not kept.',
+    besideSends: (address) => `The caption and your question are sent to ${address}.`,
+    both: 'Two answers',
+    sees: 'sees the photo',
+    reads: 'reads only the caption',
+    readsThis: 'The caption that it read',
+    stopped: 'Stopped.',
+    thinkingBlind: 'Reading the caption…',
+
     fitting: {
       people: 'What are they wearing?',
       child: 'What is the child doing?',
@@ -166,6 +191,19 @@ const zh: PhotoWords = {
     model: '回答用的模型',
     by: (model) => `由 ${model} 在本机回答`,
     unsure: (share) => `没有把握：这样的回答，一百个里有 ${share} 个是对的。`,
+    read: '照片本身没有交给模型，它只读了上面的说明。',
+    beside: '并排显示的第二个回答',
+    besideNone: '一个回答',
+    besideBlind: (captioner, name) => `并排：${name} 只读 ${captioner} 的说明`,
+    besideHelp: '每个问题还会由看不到照片的模型回答一遍，这些回答不会保存。',
+    besideSends: (address) => `说明和您的问题会发送到 ${address}。`,
+    both: '两个回答',
+    sees: '看得到照片',
+    reads: '只读说明',
+    readsThis: '它读到的说明',
+    stopped: '已停止。',
+    thinkingBlind: '正在读说明…',
+
     fitting: {
       people: '他们穿着什么？',
       child: '孩子在做什么？',

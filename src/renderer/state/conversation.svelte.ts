@@ -11,6 +11,19 @@ function provisional(role: ChatMessage['role'], text: string): ChatMessage {
   return { role, text, model: null, sent: null, createdAt: '' };
 }
 
+/** What a model that only reads a caption answers beside the one that sees the photo: shown, and not kept. */
+export class Aside {
+  readonly model: string;
+  text = $state('');
+  caption = $state<string | null>(null);
+  error = $state<string | null>(null);
+  busy = $state(true);
+
+  constructor(model: string) {
+    this.model = model;
+  }
+}
+
 export class Conversation {
   readonly photoId: number;
   messages = $state.raw<readonly ChatMessage[]>([]);
@@ -22,6 +35,9 @@ export class Conversation {
   /** What is being typed: kept while the panel comes and goes. */
   draft = $state('');
 
+  /** By the place of their questions among the messages. */
+  asides = $state.raw<ReadonlyMap<number, Aside>>(new Map());
+
   #stop: AbortController | undefined;
 
   constructor(photoId: number) {
@@ -29,7 +45,7 @@ export class Conversation {
   }
 
   get busy(): boolean {
-    return this.saying !== null;
+    return this.saying !== null || [...this.asides.values()].some(({ busy }) => busy);
   }
 
   async say(text: string): Promise<void> {
@@ -61,6 +77,7 @@ export class Conversation {
     try {
       await api.clearChat({ id: this.photoId });
       this.messages = [];
+      this.asides = new Map();
       this.error = null;
       this.stopped = false;
     } catch (error) {
@@ -75,6 +92,10 @@ export class Conversation {
     this.error = null;
     this.stopped = false;
     this.droppedTurns = 0;
+    const at = this.messages.length - 1;
+    this.asides = new Map([...this.asides].filter(([place]) => place < at));
+    const { beside } = models;
+    if (beside !== null) void this.#answerBeside(at, new Aside(beside), controller.signal);
     try {
       const by = models.talker === null ? {} : { model: models.talker };
       const args = { photo: { id: this.photoId }, ...asked, ...by };
@@ -91,6 +112,25 @@ export class Conversation {
       this.#keepWhatWasSaid();
     } finally {
       this.saying = null;
+    }
+  }
+
+  async #answerBeside(at: number, aside: Aside, signal: AbortSignal): Promise<void> {
+    this.asides = new Map([...this.asides, [at, aside]]);
+    const text = this.messages[at]?.text ?? '';
+    try {
+      const args = { photo: { id: this.photoId }, text, alone: true, model: aside.model };
+      for await (const event of api.chat(args, signal)) {
+        if (event.type === 'delta') aside.text += event.text;
+        else {
+          aside.text = event.message.text;
+          aside.caption = event.message.caption ?? null;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'aborted')) aside.error = reasonOf(error);
+    } finally {
+      aside.busy = false;
     }
   }
 

@@ -11,6 +11,8 @@ class Models {
   /** Ids for the next answers and captions in this window; null for the models that were chosen. */
   talker = $state<string | null>(null);
   writer = $state<string | null>(null);
+  /** A pair that answers beside the model that sees the photo; null for none. */
+  beside = $state<string | null>(null);
 
   /** Asks anew; `verify` also compares the hashes of all files. */
   async load(verify = false): Promise<void> {
@@ -31,13 +33,12 @@ class Models {
   }
 
   /** Pairs of one that describes and another that answers from its words alone, as ids and names. */
-  get blind(): readonly { id: string; captioner: string; name: string }[] {
+  get blind(): readonly { id: string; captioner: string; name: string; sends: string | null }[] {
     const captioner = this.chosen('caption');
     if (!captioner) return [];
-    return this.able('language').map(({ id, name }) => ({
+    return this.able('language').map(({ id, name, sends }) => ({
       id: `${captioner.id}+${id}`,
-      captioner: captioner.name,
-      name,
+      ...{ captioner: captioner.name, name, sends },
     }));
   }
 
