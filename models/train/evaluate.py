@@ -2,8 +2,8 @@
 
 python evaluate.py DATA WORK MODEL_FOLDER [--dev]
 
-With --dev the dev split is scored and nothing is written but WORK/relevance.json, the statistics
-of similarities that model.json carries; choices are made on it.
+With --dev the dev split is scored and nothing is written but WORK/relevance.json, the statistics of similarities,
+and WORK/sureness.json, how confidences become probabilities: model.json carries both. Choices are made on it.
 """
 
 import argparse
@@ -17,15 +17,31 @@ from PIL import Image
 
 from captions import bleu_score, cider_score
 from common import read_flickr, read_imagenet_samples, tidy, to_pixels, write_json
-from qa import test_rows
+from qa import memory_pairs, test_rows
 from runtime import Starter
 
 BEGIN, END = "<!-- scores: written by models/train/evaluate.py -->", "<!-- end of scores -->"
+# Below this probability of being right an answer is shown as not sure: a third of them on the dev split.
+LEAST_SURE = 0.35
+STARTS = ["a photo of", "the weather looks", "this picture was taken", "the mood is"]
 
 
 def see(model, folder, names):
     parts = [model.see(np.stack([to_pixels(Image.open(folder / n)) for n in names[i:i + 100]])) for i in range(0, len(names), 100)]
     return [np.concatenate(p) for p in zip(*parts)]
+
+
+def looked(model, data, work, split):
+    """-> what the search side and the prefix are made of, kept in WORK by the hash of the files that make it: a new decoder needs no new look."""
+    flickr, samples = read_flickr(data)[split], read_imagenet_samples(data)
+    hashes = {f["path"]: f["sha256"] for f in model.manifest["files"]}
+    kept = work / f"seen.{split}.{hashes[model.embed['vision']][:12]}.{hashes[model.embed['text']][:12]}.npz"
+    if not kept.exists():
+        images, prefixes = see(model, data / "flickr8k/images", [n for n, _ in flickr])
+        sample_images, _ = see(model, data / "imagenet-samples", [f for f, _ in samples])
+        np.savez(kept, images=images, prefixes=prefixes, samples=sample_images, texts=model.search_vectors([c for _, cs in flickr for c in cs]),
+                 names=model.search_vectors([n for _, n in samples]))
+    return np.load(kept)
 
 
 def recall(similarity, truth, ks):
@@ -50,50 +66,97 @@ def correct(answer, accepted):
 
 
 def ask_all(model, rows, prefix_of):
-    """-> answers to each row's question (the second one of a conversation, after the model's own first answer)."""
+    """-> each row's answer and its confidence (of the second question of a conversation, after the model's own first answer)."""
     out = []
     for name, kind, question, _, _, second, *_ in rows:
-        first = model.answer(prefix_of[name], question)
-        out.append(model.answer(prefix_of[name], second, [(question, first)]) if kind == "second turn" else first)
+        first = model.judged(prefix_of[name], question)
+        out.append(model.judged(prefix_of[name], second, [(question, first[0])]) if kind == "second turn" else first)
     return out
 
 
 def answer_scores(model, rows, names, prefixes):
-    prefix_of = dict(zip(names, prefixes))
+    """-> for each kind of question, its scores in percent; and the answers with their confidences.
+
+    `even` is the mean over the true answers, each counting the same however often it is asked for.
+    """
+    prefix_of, empty = dict(zip(names, prefixes)), prefixes[0][:0]
     moved = names[:]
     random.Random(1).shuffle(moved)
-    answers, blind = ask_all(model, rows, prefix_of), ask_all(model, rows, {n: prefix_of[m] for n, m in zip(names, moved)})
+    found = {"photo": ask_all(model, rows, prefix_of), "shuffled": ask_all(model, rows, {n: prefix_of[m] for n, m in zip(names, moved)}),
+             "alone": ask_all(model, rows, dict.fromkeys(names, empty))}
     lines = []
     for kind in dict.fromkeys(r[1] for r in rows):
         chosen = [i for i, r in enumerate(rows) if r[1] == kind]
         accepted = [rows[i][7 if kind == "second turn" else 4] for i in chosen]
         given = [rows[i][6 if kind == "second turn" else 3] for i in chosen]
-        share = lambda texts: 100 * np.mean([correct(t, a) for t, a in zip(texts, accepted)])
-        common, score = max(((t, share([t] * len(chosen))) for t in dict.fromkeys(given)), key=lambda pair: pair[1])
-        lines.append((kind, len(chosen), share([answers[i] for i in chosen]), score, common, share([blind[i] for i in chosen])))
-    return lines, answers
+        right = lambda texts: np.array([correct(t, a) for t, a in zip(texts, accepted)])
+        by_truth = lambda hits: 100 * np.mean([hits[[g == one for g in given]].mean() for one in set(given) if " " not in one])
+        common, score = max(((t, 100 * right([t] * len(chosen)).mean()) for t in dict.fromkeys(given)), key=lambda pair: pair[1])
+        hits = {way: right([answers[i][0] for i in chosen]) for way, answers in found.items()}
+        line = {"kind": kind, "asked": len(chosen), "common": common, "common right": score, **{way: 100 * h.mean() for way, h in hits.items()}}
+        if kind in ("colour", "number"):
+            line |= {f"even {way}": by_truth(h) for way, h in hits.items()}
+        lines.append(line)
+    return lines, found["photo"]
 
 
-def evaluate(model, data, split):
+def memory_scores(model, images, prefix_of):
+    """-> pairs of conversations about one photo that differ in their first question; percent whose second answers differ, and percent right."""
+    pairs = [(two, [model.answer(prefix_of[name], second, [(first, "yes")]) for first, second, _ in two]) for name, two in memory_pairs(images)]
+    right = [correct(answer, accepted) for two, answers in pairs for (_, _, accepted), answer in zip(two, answers)]
+    return len(pairs), 100 * np.mean([one != other for _, (one, other) in pairs]), 100 * np.mean(right)
+
+
+def probability(confidence, scale, bias):
+    odds = np.clip(confidence, 1e-6, 1 - 1e-6)
+    return 1 / (1 + np.exp(-(scale * np.log(odds / (1 - odds)) + bias)))
+
+
+def fit_sureness(confidence, right, steps=100):
+    """Platt's two numbers by Newton's method: the probability that an answer is right, from the logit of its confidence."""
+    odds = np.clip(confidence, 1e-6, 1 - 1e-6)
+    features, at = np.stack([np.log(odds / (1 - odds)), np.ones(len(odds))], 1), np.array([1.0, 0.0])
+    for _ in range(steps):
+        p = probability(confidence, *at)
+        at -= np.linalg.solve(features.T @ (features * (p * (1 - p))[:, None]), features.T @ (p - right))
+    return {"scale": round(float(at[0]), 3), "bias": round(float(at[1]), 3), "least": LEAST_SURE}
+
+
+def calibration_error(p, right, bins=10):
+    """Expected calibration error (Naeini et al. 2015), in percent."""
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    return 100 * sum(abs(p[place == i].mean() - right[place == i].mean()) * (place == i).mean() for i in set(place))
+
+
+def sureness_scores(rows, answers, facts):
+    """-> calibration error of the plain and of the fitted confidences, share of answers that are unsure, and percent right of both sorts."""
+    right = np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, answers)])
+    plain = np.array([c for _, c in answers])
+    fitted = probability(plain, facts["scale"], facts["bias"])
+    unsure = fitted < facts["least"]
+    return calibration_error(plain, right), calibration_error(fitted, right), 100 * unsure.mean(), 100 * right[unsure].mean(), 100 * right[~unsure].mean()
+
+
+def evaluate(model, data, work, split):
     flickr = read_flickr(data)[split]
     names, captions = [n for n, _ in flickr], [c for _, cs in flickr for c in cs]
     owner = np.array([i for i, (_, cs) in enumerate(flickr) for _ in cs])
-    images, prefixes = see(model, data / "flickr8k/images", names)
-    texts = model.search_vectors(captions)
-    similarity = texts @ images.T
-    samples = read_imagenet_samples(data)
-    sample_images, _ = see(model, data / "imagenet-samples", [f for f, _ in samples])
-    by_name = model.search_vectors([n for _, n in samples]) @ sample_images.T
+    seen = looked(model, data, work, split)
+    images, prefixes, samples = seen["images"], seen["prefixes"], seen["samples"]
+    similarity, by_name = seen["texts"] @ images.T, seen["names"] @ samples.T
     written = model.write(prefixes)
     rows = test_rows(flickr)
     answers, given = answer_scores(model, rows, names, prefixes)
+    facts = model.generate.get("sureness") if split == "test" else fit_sureness(np.array([c for _, c in given]), np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, given)]))
     unrelated = similarity[np.arange(len(images))[None] != owner[:, None]]
     return {"photos": len(names), "captions": len(captions), "classes": len(samples),
             "text to image": recall(similarity, owner, (1, 5, 10)), "image to text": image_to_text(similarity, owner, (1, 5, 10)),
             "class": recall(by_name, np.arange(len(samples)), (1, 5, 10)),
             "caption": (cider_score(written, [c for _, c in flickr]), *bleu_score(written, [c for _, c in flickr])[:4:3]),
             "same caption": 100 * (1 - len(set(written)) / len(written)), "unrelated": (float(unrelated.mean()), float(unrelated.std())),
-            "answers": answers, "samples": [(n, t, cs[0]) for (n, cs), t in zip(flickr, written)], "rows": list(zip(rows, given))}
+            "answers": answers, "samples": [(n, t, cs[0]) for (n, cs), t in zip(flickr, written)], "rows": [(row, answer) for row, (answer, _) in zip(rows, given)],
+            "memory": memory_scores(model, flickr, dict(zip(names, prefixes))), "sureness": facts, "calibration": sureness_scores(rows, given, facts),
+            "begun": [(n, start, model.write(prefixes[i:i + 1], start)[0]) for i, n in enumerate(names[:5]) for start in STARTS]}
 
 
 def table(head, rows):
@@ -108,22 +171,32 @@ def card_block(scores):
         [f"photo by bare class name, {scores['classes']} ImageNet photos", *number(scores["class"])]])
     cider, bleu1, bleu4 = scores["caption"]
     words = f"Greedy captions, five references: CIDEr {cider:.3f}, BLEU-1 {bleu1:.3f}, BLEU-4 {bleu4:.3f}; {scores['same caption']:.0f} in 100 repeat the caption of another photo."
-    talk = table(["question", "asked", "right", "commonest answer alone", "right over shuffled photos"],
-                 [[k, str(n), f"{r:.1f}", f"{b:.1f} ({c})", f"{s:.1f}"] for k, n, r, b, c, s in scores["answers"]])
+    both = lambda line, way: f"{line[way]:.1f}" + (f" ({line['even ' + way]:.1f})" if f"even {way}" in line else "")
+    talk = table(["question", "asked", "right", "commonest answer alone", "right over shuffled photos", "right with no photo"],
+                 [[a["kind"], str(a["asked"]), both(a, "photo"), f"{a['common right']:.1f} ({a['common']})", both(a, "shuffled"), both(a, "alone")] for a in scores["answers"]])
+    even = "In brackets: the mean over the true answers, each counting the same however often it is asked for."
+    plain, fitted, unsure, guessed, sure = scores["calibration"]
+    sureness = (f"Expected calibration error over these answers: {plain:.1f} points of the plain confidence, {fitted:.1f} after the fit on dev. "
+                f"{unsure:.0f} in 100 answers are shown as not sure: {guessed:.0f} in 100 of them are right, of the others {sure:.0f}.")
+    pairs, differ, right = scores["memory"]
+    memory = (f"Memory: {pairs} pairs of conversations about one photo, alike but for the subject of the first question, where the second answer should differ "
+              f"(\"is there a dog?\" or \"is there a ball?\", \"yes\", \"what colour is it?\"): it differs in {differ:.0f} in 100; {right:.0f} in 100 answers are right.")
+    begun = table(["photo (the first five)", "begun by a person", "written"], [[n, start, text] for n, start, text in scores["begun"]])
     captions = table(["photo (the first ten of the split, not picked)", "written", "one person's caption"], [[n, t, tidy(c)] for n, t, c in scores["samples"][:10]])
     chosen = random.Random(3).sample(scores["rows"], 15)
     answers = table(["photo (drawn at random)", "question", "answered", "captions support"],
                     [[r[0], r[2] + (" ... " + r[5] if r[5] else ""), a, (r[7] or r[4]).replace("|", ", ")] for r, a in chosen])
-    return "\n\n".join([BEGIN, search, words, talk, captions, answers, END])
+    return "\n\n".join([BEGIN, search, words, talk, even, sureness, memory, captions, begun, answers, END])
 
 
 def main(data, work, folder, dev):
-    scores = evaluate(Starter(folder), data, "dev" if dev else "test")
+    scores = evaluate(Starter(folder), data, work, "dev" if dev else "test")
     block = card_block(scores)
     print(block)
     print(Counter(answer for (row, answer) in scores["rows"]).most_common(12), scores["unrelated"])
     if dev:
         write_json(work / "relevance.json", {"mean": round(scores["unrelated"][0], 4), "std": round(scores["unrelated"][1], 4)})
+        write_json(work / "sureness.json", scores["sureness"])
     else:
         card = folder / "README.md"
         card.write_text(re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: block, card.read_text("utf-8"), flags=re.S), "utf-8")

@@ -138,6 +138,7 @@ def write_tokenizers(work, folder):
 
 def write_manifest(work, folder):
     relevance = json.loads((work / "relevance.json").read_text()) if (work / "relevance.json").exists() else {"mean": 0.0, "std": 0.1}
+    sureness = {"sureness": json.loads((work / "sureness.json").read_text())} if (work / "sureness.json").exists() else {}
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ("model.json", "README.md", "LICENSE.md"))
     listed = [{"path": p.relative_to(folder).as_posix(), "sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size} for p in files]
     write_json(folder / "model.json", {
@@ -156,7 +157,7 @@ def write_manifest(work, folder):
                      "imageTokens": SIZES["queries"], "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
                      "headDim": SIZES["width"] // SIZES["heads"], "context": CONTEXT, "bos": BOS, "eos": [EOS], "pad": PAD,
                      "captionPrompt": "", "captionTemplate": "{prompt}", "questionTemplate": "question: {question} answer:", "answerTemplate": " {answer} ",
-                     "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1}}})
+                     "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1}, **sureness}})
     print(f"{sum(f['bytes'] for f in listed) / 1e6:.1f} MB in {len(listed)} files")
 
 

@@ -9,11 +9,12 @@ The second question of a conversation can only be understood after the first.
 import random
 import sys
 from collections import Counter, defaultdict
+from itertools import combinations
 from pathlib import Path
 
 from common import SEED, read_flickr
 from conversations import conversations
-from questions import Facts, one_photo, yes_no
+from questions import Facts, article, many, one_photo, pronoun, yes_no
 
 LIMITS = {"yes/no": 300, "colour": 200, "number": 150, "activity": 200, "where": 100, "who": 80, "what": 120, "scene": 80, "time": 20}
 SECOND_TURNS = 250
@@ -56,6 +57,22 @@ def test_rows(images, seed=SEED):
         (_, q1, a1, ok1), (_, q2, a2, ok2) = chat[0], chat[1]
         out.append((images[index][0], "second turn", q1, a1, "|".join(dict.fromkeys(ok1)), q2, a2, "|".join(dict.fromkeys(ok2))))
     return out
+
+
+def memory_pairs(images, most=200, seed=SEED):
+    """-> [(file, [(question, second question, accepted), the same of another subject])]: two subjects of one photo, whose
+    second answers should differ. Colours are asked of two things in the very same words ("what colour is it?")."""
+    out = []
+    for name, captions in images:
+        facts = Facts(captions)
+        for kind, told in (("colour", facts.colours), ("activity", facts.acts)):
+            split = (lambda said: said.split(" and ")) if kind == "colour" else (lambda said: said.split()[:1])
+            said = {noun: {part for one in counter for part in split(one)} for noun, counter in told.items() if not many(noun) and pronoun(noun) != "they"}
+            for pair in combinations(said, 2):
+                ask = {n: f"what colour is {pronoun(n)}?" if kind == "colour" else f"what is {pronoun(n)} doing?" for n in pair}
+                if said[pair[0]].isdisjoint(said[pair[1]]) and (kind == "activity" or len(set(ask.values())) == 1):
+                    out.append((name, [(f"is there {article(n)}?", ask[n], "|".join(sorted(said[n]))) for n in pair]))
+    return random.Random(seed).sample(out, min(most, len(out)))
 
 
 def main(data, work):

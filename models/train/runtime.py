@@ -18,7 +18,9 @@ class Starter:
         folder = Path(folder)
         self.manifest = json.loads((folder / "model.json").read_text("utf-8"))
         self.embed, self.generate = self.manifest["embed"], self.manifest["generate"]
-        load = lambda name: onnxruntime.InferenceSession(str(folder / name), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # costs others' time on a busy machine
+        load = lambda name: onnxruntime.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
         self.vision, self.text = load(self.embed["vision"]), load(self.embed["text"])
         self.table, self.decoder = load(self.generate["embedTokens"]), load(self.generate["decoder"])
         self.words = Tokenizer.from_file(str(folder / self.embed["tokenizer"]))
@@ -39,31 +41,33 @@ class Starter:
         return np.concatenate(out)
 
     def greedy(self, prefixes, prompt, limit=None):
-        """Greedy ids after one prompt for a batch of prefixes, without <eos>."""
+        """Greedy ids after one prompt for a batch of prefixes, without <eos>; and each text's confidence, as the app computes it."""
         n, kinds = len(prefixes), ("key", "value")
         ids = np.array([[self.generate["bos"], *self.subwords.encode(prompt, add_special_tokens=False).ids]] * n)
         x = np.concatenate([prefixes, self.table.run(None, {"input_ids": ids})[0]], 1)
         names = [f"{i}.{k}" for i in range(self.generate["layers"]) for k in kinds]
         past = {f"past_key_values.{m}": np.zeros((n, self.generate["heads"], 0, self.generate["headDim"]), np.float32) for m in names}
-        done, out, seen = np.zeros(n, bool), [], 0
+        done, out, seen, total, count = np.zeros(n, bool), [], 0, np.zeros(n), np.zeros(n)
         for _ in range(limit or self.generate["maxNewTokens"]):
             position = np.tile(np.arange(seen, seen + x.shape[1]), (n, 1))
             seen += x.shape[1]
             logits, *present = self.decoder.run(None, {"inputs_embeds": x, "attention_mask": np.ones((n, seen), np.int64), "position_ids": position, **past})
             past = {f"past_key_values.{m}": p for m, p in zip(names, present)}
             token = logits[:, -1].argmax(-1)
+            total -= np.where(done, 0, np.log(np.exp(logits[:, -1] - logits[:, -1].max(-1, keepdims=True)).sum(-1)))
+            count += ~done
             done |= np.isin(token, self.generate["eos"])
             out.append(np.where(done, self.generate["pad"], token))
             if done.all():
                 break
             x = self.table.run(None, {"input_ids": out[-1][:, None]})[0]
-        return [[int(t) for t in row if t != self.generate["pad"]] for row in np.stack(out, 1)]
+        return [[int(t) for t in row if t != self.generate["pad"]] for row in np.stack(out, 1)], np.exp(total / count)
 
     def decode(self, ids):
         return self.subwords.decode(ids).strip()
 
     def write(self, prefixes, prompt="", batch=50):
-        return [self.decode(ids) for i in range(0, len(prefixes), batch) for ids in self.greedy(prefixes[i:i + batch], self.generate["captionTemplate"].replace("{prompt}", prompt))]
+        return [self.decode(ids) for i in range(0, len(prefixes), batch) for ids in self.greedy(prefixes[i:i + batch], self.generate["captionTemplate"].replace("{prompt}", prompt))[0]]
 
     def prompt(self, question, before=()):
         """`before` is [(question, answer)] of the earlier turns."""
@@ -71,4 +75,9 @@ class Starter:
         return "".join(ask(q) + self.generate["answerTemplate"].replace("{answer}", a) for q, a in before) + ask(question)
 
     def answer(self, prefix, question, before=()):
-        return self.decode(self.greedy(prefix[None], self.prompt(question, before), 12)[0])
+        return self.judged(prefix, question, before)[0]
+
+    def judged(self, prefix, question, before=()):
+        """An answer and its confidence; `prefix` may have no rows, for an answer from words alone."""
+        ids, confidence = self.greedy(prefix[None], self.prompt(question, before), 12)
+        return self.decode(ids[0]), float(confidence[0])
