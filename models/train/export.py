@@ -145,7 +145,7 @@ def write_manifest(work, folder):
         "format": 1, "id": "iris-starter", "version": "1", "name": "Iris starter",
         "summary": "A small model for search, captions and simple questions that runs on any laptop; for research and evaluation only.",
         "license": "Research and evaluation only", "licenseFile": "LICENSE.md", "source": "models/train in the Iris repository",
-        "memoryMb": 400, "files": listed,
+        "reads": "en", "memoryMb": 400, "files": listed,
         "preprocess": {"version": 1, "width": SIZE, "height": SIZE, "fit": "fill", "resample": "bicubic", "mean": [int(MEAN)] * 3, "std": [int(STD)] * 3},
         "embed": {"family": "dual-encoder", "vision": "vision_model.onnx", "text": "text_model.onnx", "tokenizer": "tokenizer.json",
                   "tokenizerConfig": "tokenizer_config.json", "dimension": 768, "maxTokens": MAX_TOKENS, "lowercase": False, "template": "{}",

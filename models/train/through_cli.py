@@ -75,9 +75,12 @@ def main(data, work, split):
     fused = recall(library, names, *zip(*queries))
     classes, class_names = library_of(work, "classes", [data / "imagenet-samples" / f for f, _ in samples], captions=True)
     by_name = recall(classes, class_names, [n for _, n in samples], [f for f, _ in samples])
+    chinese = [line.split("\t") for line in (Path(__file__).parent / "chinese-queries.tsv").read_text("utf-8").splitlines()]
+    glossed = [] if split == "dev" else [[f"{len(chinese)} queries in Chinese, read word by word", *recall(library, names, *zip(*[(q, n) for n, q in chinese]))]]
     print(table(["search through the CLI", "R@1", "R@5", "R@10"], [
         [f"{len(queries)} captions over {len(photos)} photos, before captions were written", *looks],
         ["the same, captions written and searched too", *fused],
+        *glossed,
         [f"bare class name over {len(samples)} ImageNet photos", *by_name]]), flush=True)
     written = [answer["caption"] for answer in iris(library, "caption", *photos)]
     print(f"captions: CIDEr {cider_score(written, [c for _, c in flickr]):.3f}", flush=True)

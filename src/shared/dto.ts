@@ -51,9 +51,7 @@ export interface PhotoSummary {
   rating: number;
 }
 
-export interface FileInfo {
-  path: string;
-  pathBytes?: string;
+export interface FileInfo extends FilePath {
   bytes: number;
   modifiedAt: string;
   present: boolean;
@@ -114,10 +112,8 @@ export interface Why {
   detail: string;
 }
 
-export interface SearchHit {
+export interface SearchHit extends FilePath {
   photo: PhotoSummary;
-  path: string;
-  pathBytes?: string;
   score: number;
   why: Why[];
   /** Above the divider between likely and weaker matches. */
@@ -126,6 +122,8 @@ export interface SearchHit {
 
 export interface SearchAnswer {
   query: string;
+  /** What a model that reads English only was given for a query in Chinese: its words, one by one. */
+  gloss?: string;
   hits: SearchHit[];
   /** Photos that could be found by what they show, and those still waiting for it. */
   searchable: number;
@@ -167,6 +165,8 @@ export interface AskAnswer extends FilePath {
   answers?: KnownAnswer[];
   /** Where it was measured for the model. */
   sureness?: Sureness;
+  /** What a model that reads English only was given for a question in Chinese. */
+  gloss?: string;
 }
 
 /** How well a label fits a photo, by two kinds of model; null where there is no model of the kind. */
@@ -207,11 +207,10 @@ export interface Classification extends FilePath {
 }
 
 export type ChatEvent =
-  { type: 'delta'; text: string } | { type: 'done'; message: ChatMessage; droppedTurns: number };
+  | { type: 'delta'; text: string }
+  | { type: 'done'; message: ChatMessage; droppedTurns: number; gloss?: string };
 
-export interface FileReason {
-  path: string;
-  pathBytes?: string;
+export interface FileReason extends FilePath {
   reason: string;
 }
 

@@ -30,6 +30,26 @@ export function searching(world: () => World): void {
     expect(hits[0]?.photo.name).toBe(name);
   });
 
+  it('reads a query in Chinese word by word, and says so', async () => {
+    const { api } = world();
+    const { hits, gloss, query } = await api.search({ query: '水上的船', limit: 3 });
+    expect({ gloss, query }).toEqual({ gloss: 'on water boat', query: '水上的船' });
+    const english = await api.search({ query: 'on water boat', limit: 3 });
+    expect(english.gloss).toBeUndefined();
+    expect(hits.map(({ photo }) => photo.id)).toEqual(english.hits.map(({ photo }) => photo.id));
+    expect(hits[0]?.photo.name).toBe('sample-14.jpg');
+  });
+
+  it('reads a question in Chinese word by word for a model that reads English, and says so', async () => {
+    const { api, photos } = world();
+    const photo = { path: path.join(photos, 'sample-02.png') };
+    const asked = await api.ask({ photo, question: '这是什么动物？' });
+    const english = await api.ask({ photo, question: 'what animal is this?' });
+    expect(asked).toMatchObject({ question: '这是什么动物？', gloss: 'what animal is this?' });
+    expect(asked.answer).toBe(english.answer);
+    expect(english.gloss).toBeUndefined();
+  });
+
   it('gives no more than was asked for', async () => {
     const { hits } = await world().api.search({ query: 'cat', limit: 4 });
     expect(hits).toHaveLength(4);

@@ -4,7 +4,7 @@ import process from 'node:process';
 import readline from 'node:readline';
 import type { Engine, PhotoRef } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
-import { modelOf, printJson, say, unsure, withAnyEngine, type Writing } from './output.ts';
+import { modelOf, printJson, say, sayGloss, unsure, withAnyEngine, type Writing } from './output.ts';
 
 export async function chat(file: string, options: Writing): Promise<number> {
   return await withAnyEngine(options, 'iris chat', (engine) =>
@@ -40,6 +40,7 @@ async function answer(engine: Engine, photo: PhotoRef, text: string, options: Wr
       ...modelOf(options),
     })) {
       if (event.type === 'done') {
+        sayGloss(event.gloss);
         const { text: answer, sent, answers, sureness } = event.message;
         if (options.json)
           printJson({

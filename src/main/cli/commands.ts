@@ -13,6 +13,7 @@ import {
   printJson,
   ProgressLine,
   say,
+  sayGloss,
   unsure,
   withAnyEngine,
   withEngine,
@@ -106,8 +107,13 @@ export async function search(
     throw new AppError('bad-request', 'Expected a query, such as: iris search a dog in the snow');
   return await withEngine(options, 'read', 'iris search', async (engine) => {
     const rerank = options.rerank === undefined ? {} : { rerank: options.rerank };
-    const find = async (query: string): Promise<SearchHit[]> =>
-      (await shown(engine, () => engine.search({ query, limit: options.limit, ...rerank }))).hits;
+    const find = async (query: string): Promise<SearchHit[]> => {
+      const { hits, gloss } = await shown(engine, () =>
+        engine.search({ query, limit: options.limit, ...rerank }),
+      );
+      sayGloss(gloss);
+      return hits;
+    };
     if (options.stdin) {
       for await (const query of lines()) printJson({ query, results: (await find(query)).map(hitJson) });
       return 0;
@@ -169,7 +175,8 @@ export async function ask(
         question,
         ...modelOf(options),
       });
-      const { path: shown, pathBytes, answer, confidence, answers, sureness } = answered;
+      const { path: shown, pathBytes, answer, confidence, answers, sureness, gloss } = answered;
+      sayGloss(gloss);
       return {
         text: answer + unsure(sureness),
         json: {
@@ -180,6 +187,7 @@ export async function ask(
           confidence,
           ...(answers && { answers }),
           ...(sureness && { sureness }),
+          ...(gloss !== undefined && { gloss }),
         },
       };
     });

@@ -25,6 +25,11 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Where a model that reads English only was asked in Chinese. */
+export function sayGloss(gloss: string | undefined): void {
+  if (gloss !== undefined) say(`iris: This model reads English. It was given, word by word: ${gloss}`);
+}
+
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

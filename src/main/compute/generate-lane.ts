@@ -1,8 +1,9 @@
 /** The generate lane: the one owner of the language model. Answers go ahead of captions in bulk. */
 import { AppError } from '../../shared/errors.ts';
-import type { Generated, Model, Pixels, Preprocess } from '../inference/model.ts';
+import type { Generated, Model, Pixels, Preprocess, Prompt } from '../inference/model.ts';
 import { Channel } from '../lib/channel.ts';
 import { settled } from '../inference/generate.ts';
+import { englishOf, questionInEnglish } from '../lib/gloss.ts';
 import { fromHalf } from '../lib/vectors.ts';
 import type { Fit, GenerateEvent, GenerateLane, Judged, Look } from './messages.ts';
 
@@ -73,15 +74,13 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
       const onText = (text: string): void => events.push({ type: 'delta', text });
       enqueue(urgent, async () => {
         const loaded = await model();
-        return await loaded.generate?.(await prefixOf(loaded, look), prompt, {
-          onText,
-          ...(signal && { signal }),
-        });
+        const { gloss, ...read } = await readable(loaded, prompt);
+        const options = { onText, ...(signal && { signal }) };
+        const result = await loaded.generate?.(await prefixOf(loaded, look), read, options);
+        if (!result) return;
+        events.push({ type: 'done', result: { ...result, ...(gloss !== undefined && { gloss }) } });
       }).then(
-        (result) => {
-          if (result) events.push({ type: 'done', result });
-          events.end();
-        },
+        () => events.end(),
         (error: unknown) => events.fail(error),
       );
       yield* events;
@@ -110,6 +109,22 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
         return (await loaded.generateBatch?.(await prefixes(loaded, looks), {})) ?? [];
       }),
   };
+}
+
+/** The prompt as the model can read it; `gloss` is what became of a question or a start in Chinese. */
+async function readable({ manifest }: Model, prompt: Prompt): Promise<Prompt & { gloss?: string }> {
+  if (manifest.reads !== 'en') return prompt;
+  const { caption = '', question = '', history = [] } = prompt;
+  const gloss = await (question ? questionInEnglish(question) : englishOf(caption));
+  const before = await Promise.all(
+    history.map(async (turn) => ({
+      ...turn,
+      question: (await questionInEnglish(turn.question)) ?? turn.question,
+    })),
+  );
+  const told = { ...prompt, ...(prompt.history && { history: before }) };
+  if (gloss === undefined) return told;
+  return { ...told, gloss, ...(question ? { question: gloss } : { caption: gloss }) };
 }
 
 /** The mean of what the model has seen, everywhere. */

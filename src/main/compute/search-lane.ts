@@ -7,6 +7,7 @@ import { photoIds } from '../store/filter.ts';
 import { embeddingsAfter } from '../store/results.ts';
 import { matchWords } from '../store/texts.ts';
 import { fuse, matchedWords, phraseQuery, wordsQuery, type Fused, type Ranked } from '../lib/fusion.ts';
+import { englishOf } from '../lib/gloss.ts';
 import { VectorMatrix, type Allows } from '../lib/matrix.ts';
 import { parseQuery, type ParsedQuery } from '../../shared/query.ts';
 import { fromHalf, steer } from '../lib/vectors.ts';
@@ -73,6 +74,14 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     });
   }
 
+  /** The query as the model can read it, where that is another text. */
+  async function readable({ text, without, phrases }: ParsedQuery): Promise<ParsedQuery | undefined> {
+    if ((await loadModel())?.manifest.reads !== 'en') return undefined;
+    const english = await englishOf(text);
+    const excluded = await Promise.all(without.map(async (word) => (await englishOf(word)) ?? word));
+    return english === undefined ? undefined : { text: english, phrases, without: excluded };
+  }
+
   function byWords(query: string, column: 'caption' | 'name' | 'chat', allows: Allows | undefined): Ranked[] {
     const expression = wordsQuery(query, column);
     if (!expression) return [];
@@ -124,13 +133,16 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     async search({ query, filter, limit }) {
       const parsed = parseQuery(query);
       const allows = scope(filter, parsed);
+      const glossed = await readable(parsed);
+      const own = byWords(parsed.text, 'caption', allows);
       const lists = {
-        looks: await byLooks(parsed, limit, allows),
-        caption: byWords(parsed.text, 'caption', allows),
+        looks: await byLooks(glossed ?? parsed, limit, allows),
+        caption: glossed && own.length === 0 ? byWords(glossed.text, 'caption', allows) : own,
         name: byWords(parsed.text, 'name', allows),
         chat: byWords(parsed.text, 'chat', allows),
       };
-      return dressed(query, fuse(lists).slice(0, limit));
+      const answer = dressed(query, fuse(lists).slice(0, limit));
+      return { ...answer, ...(glossed && { gloss: glossed.text }) };
     },
     async similar({ to, filter, limit }) {
       const rows = await catchUp(await loadModel());

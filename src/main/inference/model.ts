@@ -73,6 +73,8 @@ export const manifestSchema = z.strictObject({
   license: z.string(),
   licenseFile: z.string(),
   source: z.string(),
+  /** The one language that its text side reads: Chinese is put into it word by word. Without it, any may be meant. */
+  reads: z.literal('en').optional(),
   memoryMb: z.number(),
   files: z.array(file).min(1),
   preprocess: preprocessSchema,
@@ -130,6 +132,8 @@ export interface Generated {
   answers?: Answered[];
   /** Of an answer, where it was measured for the model. */
   sureness?: Sureness;
+  /** What stood in the place of a question that the model cannot read. */
+  gloss?: string;
 }
 
 export interface GenerateOptions {

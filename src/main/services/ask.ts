@@ -81,9 +81,11 @@ export class Ask {
   async ask({ photo, question, model: id }: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer> {
     const subject = await this.find(photo);
     const model = await this.#deps.model('ask', id);
-    const { text, confidence, answers, sureness } = await this.#answer(model, subject, { question }, signal);
+    const result = await this.#answer(model, subject, { question }, signal);
+    const { text, confidence, answers, sureness, gloss } = result;
     const told = { ...pathFields(subject.path), question, answer: text, model: model.version, confidence };
-    return { ...told, ...(answers && { answers }), ...(sureness && { sureness }) };
+    const more = { ...(answers && { answers }), ...(sureness && { sureness }) };
+    return { ...told, ...more, ...(gloss !== undefined && { gloss }) };
   }
 
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */
@@ -103,6 +105,7 @@ export class Ask {
     let failed = false;
     let whole = false;
     let droppedTurns = 0;
+    let gloss: string | undefined;
     // What a new answer replaces is given up for words only.
     const worthKeeping = (): boolean => whole || answer.text !== '' || replaces === undefined;
     try {
@@ -112,7 +115,7 @@ export class Ask {
           const { caption } = event;
           Object.assign(answer, { text, sent });
           Object.assign(answer, answers && { answers }, sureness && { sureness }, caption && { caption });
-          ({ droppedTurns } = event.result);
+          ({ droppedTurns, gloss } = event.result);
           whole = true;
         } else {
           answer.text += event.text;
@@ -127,7 +130,7 @@ export class Ask {
       if (!failed && !alone && worthKeeping())
         this.#keep(subject, [asked, Object.assign(answer, { createdAt: now() })], replaces);
     }
-    yield { type: 'done', message: answer, droppedTurns };
+    yield { type: 'done', message: answer, droppedTurns, ...(gloss !== undefined && { gloss }) };
   }
 
   async #answer(model: Writer, subject: Subject, prompt: Prompt, signal?: AbortSignal): Promise<Generated> {

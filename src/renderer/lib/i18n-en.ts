@@ -9,6 +9,7 @@ export const en = {
     likely: 'Likely',
     weaker: 'Weaker',
     waiting: (n: string): string => `${n} not searchable yet`,
+    gloss: (english: string): string => `This model reads English. It was given, word by word: “${english}”`,
   },
   searched: (n: number, count: string): string => (n === 1 ? '1 photo found' : `${count} photos found`),
   nothing: {

@@ -10,6 +10,7 @@ export const zh: Messages = {
     likely: '很可能',
     weaker: '也许相关',
     waiting: (n) => `还有 ${n} 张暂时搜不到`,
+    gloss: (english) => `这个模型只懂英文。它读到的是逐词译出的：“${english}”`,
   },
   searched: (_n, count) => `找到 ${count} 张照片`,
   nothing: {

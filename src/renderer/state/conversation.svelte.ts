@@ -32,6 +32,8 @@ export class Conversation {
   stopped = $state(false);
   error = $state<string | null>(null);
   droppedTurns = $state(0);
+  /** What the model was given in the last question's place. */
+  gloss = $state<string | null>(null);
   /** What is being typed: kept while the panel comes and goes. */
   draft = $state('');
 
@@ -92,6 +94,7 @@ export class Conversation {
     this.error = null;
     this.stopped = false;
     this.droppedTurns = 0;
+    this.gloss = null;
     const at = this.messages.length - 1;
     this.asides = new Map([...this.asides].filter(([place]) => place < at));
     const { beside } = models;
@@ -104,6 +107,7 @@ export class Conversation {
         else {
           this.messages = [...this.messages, event.message];
           this.droppedTurns = event.droppedTurns;
+          this.gloss = event.gloss ?? null;
         }
       }
     } catch (error) {
