@@ -59,9 +59,12 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     await page.getByRole('button', { name: 'Connect' }).click();
     await page.getByRole('alert').getByText('photos that you ask about would be sent there').waitFor();
     await page.getByLabel('Photos may leave this computer').check();
+    await page.getByLabel('Key, if it asks for one').fill('sk-0123');
     await page.getByRole('button', { name: 'Connect' }).click();
     const card = page.getByRole('listitem').filter({ hasText: 'Photos you ask it about are sent to' });
     await card.getByText('http://nas.lan:8080/v1').waitFor();
+    expect(calls('connectModel').at(-1)).toContain('"remote":true,"key":"sk-0123"');
+    await eventually(() => page.getByLabel('Key, if it asks for one').inputValue()).toBe('');
     await expectAccessible(page);
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByText('only to http://nas.lan:8080/v1, when you ask a model there').waitFor();

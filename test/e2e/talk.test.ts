@@ -44,6 +44,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByRole('button', { name: 'Stop' }).waitFor();
     await page.getByText(answered).waitFor();
     await page.getByText('Not sure: 24 in 100 such answers are right.').waitFor(); // the first was sure
+    await page.getByRole('listitem').getByText('72%').waitFor();
     expect(calls('chat').at(-1)).toBe('chat {"photo":{"id":2},"again":true}');
     await eventually(() => page.getByText('This looks').count()).toBe(1);
 
@@ -51,6 +52,7 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByText(answered).waitFor({ state: 'detached' });
     await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
     await page.getByText(answered).waitFor();
+    await page.getByRole('listitem').getByText('72%').waitFor(); // kept with the answer
     await page.getByRole('button', { name: 'Clear the conversation' }).click();
     await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await page.getByText(answered).waitFor({ state: 'detached' });

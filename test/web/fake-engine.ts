@@ -211,14 +211,14 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         const questions = photo.chat.filter((message) => message.role === 'user');
         photo.chat.splice(photo.chat.indexOf(questions[args.edit] as ChatMessage));
       }
-      if (args.text !== undefined) {
+      if (args.text !== undefined)
         photo.chat.push({ role: 'user', text: args.text, model: null, sent: null, createdAt: now() });
-      }
       if (args.text === 'fail') throw new AppError('model', 'The model folder is damaged.');
       for await (const text of words(photo, args.model ?? 'iris-starter', signal))
         yield { type: 'delta', text };
       const sureness = { probability: args.again ? 0.24 : 0.8, sure: args.again !== true };
-      const message = Object.assign(photo.chat.at(-1) as ChatMessage, { sureness });
+      const more = { sureness, ...(args.again && { answers: [{ text: 'a dog', probability: 0.72 }] }) };
+      const message = Object.assign(photo.chat.at(-1) as ChatMessage, more);
       yield { type: 'done', message, droppedTurns: 0 };
     },
     clearChat(args) {
