@@ -32,6 +32,22 @@ describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
     await eventually(() => calls('search').at(-1)).toBe('search {"query":"dog","limit":300}');
   });
 
+  test('what changes under an answer is asked again when the answer goes', async () => {
+    const page = await open();
+    const box = page.getByRole('searchbox');
+    await box.fill('dog');
+    await page.getByRole('group', { name: /^Likely/ }).waitFor();
+    const before = calls('photos').length;
+    await page.getByRole('listbox').focus();
+    await page.keyboard.press('3');
+    // The engine tells of the change, and the page looks: at the answer only.
+    await eventually(() => calls('search').length).toBe(2);
+    expect(calls('photos').length).toBe(before);
+    await box.fill('');
+    await eventually(() => calls('photos').length).toBeGreaterThan(before);
+    await page.getByRole('group', { name: /^Likely/ }).waitFor({ state: 'detached' });
+  });
+
   test('filters that nothing passes say so', async () => {
     const page = await open({ photos: 40 });
     await page.getByRole('button', { name: 'Filter', exact: true }).click();

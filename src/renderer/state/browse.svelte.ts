@@ -195,9 +195,9 @@ export class Browse {
     this.type(search.query);
   }
 
-  /** Asks again for what is on screen; the rest when it is scrolled to. What is shown stays until then. */
+  /** Asks again for what is on screen; the rest when it is seen again. What is shown stays until then. */
   reload(): void {
-    this.shelf.reload();
+    this.shelf.reload(this.answer !== null && this.shelf.error === null);
     this.fill();
     if (this.answer) void this.seeker.ask();
   }
@@ -211,6 +211,7 @@ export class Browse {
   /** Loads the pages that are on screen or near it and not here yet. */
   fill(): void {
     if (this.answer || this.scrubbing || this.#flight.on) return;
+    this.shelf.renew();
     const near = blocksBetween(this.blocks, this.#band - this.height, this.#band + 2 * this.height + band);
     const last = near.at(-1);
     if (near[0] && last) this.shelf.fill(near[0].start, last.start + last.count);

@@ -34,6 +34,7 @@ export class Shelf {
   #stale: boolean[] = [];
   #asked: boolean[] = [];
   #generation = 0;
+  #outdated = false;
   readonly #hold: (change: () => void) => void;
 
   /** `hold` makes a change and keeps the chosen photo chosen through it. */
@@ -48,11 +49,19 @@ export class Shelf {
     this.reload();
   }
 
-  reload(): void {
+  /** Asks everything anew: at once, or at the next `renew` where nobody sees these photos now. */
+  reload(later = false): void {
+    this.#outdated = later;
+    if (later) return;
     this.#stale = this.pages.map(() => true);
     this.#asked = [];
     this.#generation++;
     void this.#begin();
+  }
+
+  /** These photos are seen again. */
+  renew(): void {
+    if (this.#outdated) this.reload();
   }
 
   /** Loads what is not here yet, or stale, of the photos between two indexes. */
