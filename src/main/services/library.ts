@@ -95,9 +95,11 @@ export async function scan(
   signal: AbortSignal,
 ): Promise<ScanResult> {
   const { root, start } = target;
-  const known = knownFiles(db, root.id);
+  const known = await knownFiles(db, root.id);
   const result: ScanResult = { problems: [], presenceChanged: false };
-  const unseen = new Map([...known].filter(([, file]) => file.present && inside(start, file.path)));
+  const unseen = new Map<string, KnownFile>();
+  for (const [key, file] of known)
+    if (file.present && (start === '' || inside(start, file.path))) unseen.set(key, file);
   const back: number[] = [];
   let seen = 0;
   for await (const found of walk(Buffer.from(root.path), Buffer.from(start), signal)) {

@@ -63,14 +63,26 @@ export function mergeRoot(db: WriteDb, child: number, parent: number, prefix: st
   });
 }
 
-/** All files known below a root, by their raw path as a latin-1 key. */
-export function knownFiles(db: ReadDb, rootId: number): Map<string, KnownFile> {
-  const rows = db.all<KnownFile>(
-    `SELECT id, path, size, mtime_us AS mtimeUs, ctime_us AS ctimeUs, inode, present
-     FROM file WHERE root_id = ?`,
-    rootId,
-  );
-  return new Map(rows.map((row) => [pathKey(row.path), row]));
+const filesAtOnce = 5000;
+
+/**
+ * All files known below a root, by their raw path as a latin-1 key. Read in parts: those of 100,000 take 0.4 s,
+ * in which nobody else would be answered.
+ */
+export async function knownFiles(db: ReadDb, rootId: number): Promise<Map<string, KnownFile>> {
+  const known = new Map<string, KnownFile>();
+  for (let last = 0; ;) {
+    const rows = db.all<KnownFile>(
+      `SELECT id, path, size, mtime_us AS mtimeUs, ctime_us AS ctimeUs, inode, present
+       FROM file NOT INDEXED WHERE root_id = ? AND id > ? ORDER BY id LIMIT ${filesAtOnce}`,
+      rootId,
+      last,
+    );
+    for (const row of rows) known.set(pathKey(row.path), row);
+    last = rows.at(-1)?.id ?? last;
+    if (rows.length < filesAtOnce) return known;
+    await new Promise(setImmediate);
+  }
 }
 
 export function pathKey(path: Uint8Array): string {
