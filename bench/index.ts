@@ -1,4 +1,4 @@
-/** `npm run bench -- index|search|page|classify|commands|embed`: measures rates side by side in one run, and prints them as a table. */
+/** `npm run bench -- index|search|page|classify|commands|embed|write`: measures rates side by side in one run, and prints them as a table. */
 import process from 'node:process';
 import { benchClassify } from './classifying.ts';
 import { benchCommands } from './commands.ts';
@@ -6,6 +6,7 @@ import { benchEmbed } from './embedding.ts';
 import { benchIndex } from './indexing.ts';
 import { benchPage } from './page.ts';
 import { benchSearch } from './searching.ts';
+import { benchWrite } from './writing.ts';
 
 const suites: Record<string, () => Promise<void>> = {
   index: benchIndex,
@@ -14,7 +15,7 @@ const suites: Record<string, () => Promise<void>> = {
   classify: benchClassify,
 };
 /** These need models of one's own, and say which. */
-const withModels: typeof suites = { commands: benchCommands, embed: benchEmbed };
+const withModels: typeof suites = { commands: benchCommands, embed: benchEmbed, write: benchWrite };
 const wanted = process.argv.slice(2);
 for (const name of wanted.length > 0 ? wanted : Object.keys(suites)) {
   const suite = suites[name] ?? withModels[name];

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export import blip, blip2, chameleon, dual_encoder, flava, fusion, grids, vlm
+from export import blip, blip2, chameleon, dual_encoder, flava, florence2, fusion, grids, vlm
 from export.folder import Checkpoint, ModelFolder
 
 ARCHITECTURES = {
@@ -18,6 +18,7 @@ ARCHITECTURES = {
     "GitForCausalLM": vlm.git,
     "Idefics3ForConditionalGeneration": grids.idefics3,
     "InstructBlipForConditionalGeneration": blip2.instructed,
+    "Florence2ForConditionalGeneration": florence2.florence2,
     "FlavaForPreTraining": flava.flava,
     "LlavaForConditionalGeneration": vlm.llava,
     "PaliGemmaForConditionalGeneration": vlm.paligemma,

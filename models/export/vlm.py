@@ -115,7 +115,7 @@ class PrefixStep(nn.Module):
         seen = (torch.arange(attention_mask.shape[1]) <= position_ids[..., None]) | nothing_before
         mask = torch.where(seen, 0.0, torch.finfo(torch.float32).min)[:, None]
         out = self.model(inputs_embeds=inputs_embeds, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True)
-        return (self.head(out.last_hidden_state), *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values)))
+        return (self.head(out.last_hidden_state[:, -1:]), *(tensor for layer in cache.layers for tensor in (layer.keys, layer.values)))
 
 
 def paligemma(checkpoint: Checkpoint, target: ModelFolder) -> None:

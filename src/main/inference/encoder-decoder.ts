@@ -1,9 +1,9 @@
 /** A decoder with cross-attention: what it attends to is computed once, its own keys and values step by step. */
-import { step } from './causal.ts';
+import { embedPrompt, step, type CausalFacts, type CausalPrompt } from './causal.ts';
 import type { Decoder } from './generate.ts';
 import { emptyCache, freeCache, pastName, selectRows, type KvCache } from './kv-cache.ts';
 import type { Session, Tensor } from './session.ts';
-import type { Feed } from './tensors.ts';
+import { floats, type Feed } from './tensors.ts';
 
 export interface EncoderDecoderSessions {
   /**
@@ -61,6 +61,24 @@ export function encoderDecoder(
       freeCache(cache);
     }
   }
+}
+
+/** A decoder that begins with `start` and attends to what an encoder makes of a prompt with a photo in it. */
+export function promptDecoder(
+  sessions: EncoderDecoderSessions & { embedTokens: Session; encoder: Session },
+  facts: CausalFacts,
+  { start, ...prompt }: CausalPrompt & { start: readonly number[] },
+): Decoder<KvCache> {
+  const { embedTokens, encoder } = sessions;
+  return encoderDecoder(sessions, facts, {
+    rows: prompt.prefixes.length,
+    ids: start,
+    shares: true,
+    async encode() {
+      const { embeds, dims } = await embedPrompt(embedTokens, facts, prompt);
+      return encoder.run({ inputs_embeds: floats(embeds, dims, encoder.inputs.get('inputs_embeds')) });
+    },
+  });
 }
 
 /** Moves what is attended to out of what copies copy. Memory that nobody disposes of is left to the collector. */

@@ -35,6 +35,8 @@ export const languageFacts = {
   captionPrompt: z.string(),
   /** What a person gives before a caption: its beginning (default), or a task such as "caption de". */
   captionStart: z.enum(['words', 'task']).optional(),
+  /** The words that short names of tasks stand for, such as `<OD>`; `{input}` is what a person writes beside the name. */
+  taskPrompts: z.record(z.string().min(1), z.string()).optional(),
   captionTemplate: z.string(),
   questionTemplate: z.string(),
   answerTemplate: z.string(),
@@ -103,9 +105,8 @@ export function plainRender(facts: LanguageFacts, tokenizer: Tokenizer): Render 
 function renderText(generate: LanguageFacts, prompt: Prompt, turns: readonly Turn[]): string {
   if (prompt.question === undefined) {
     const start = prompt.caption?.trim();
-    return fill(generate.captionTemplate, {
-      prompt: start === undefined || start === '' ? generate.captionPrompt : start,
-    });
+    const asked = start === undefined || start === '' ? generate.captionPrompt : start;
+    return fill(generate.captionTemplate, { prompt: taskPrompt(generate, asked) });
   }
   const past = turns.map(
     ({ question, answer }) =>
@@ -113,6 +114,13 @@ function renderText(generate: LanguageFacts, prompt: Prompt, turns: readonly Tur
       fill(generate.answerTemplate, { answer: answer.trim() }),
   );
   return past.join('') + fill(generate.questionTemplate, { question: prompt.question.trim() });
+}
+
+/** A task's words where the text has its name. */
+function taskPrompt({ taskPrompts = {} }: LanguageFacts, text: string): string {
+  const [name, words] = Object.entries(taskPrompts).find(([task]) => text.includes(task)) ?? [];
+  if (name === undefined || words === undefined) return text;
+  return words.replace('{input}', () => text.replace(name, '').trim());
 }
 
 /**

@@ -1,6 +1,6 @@
 """All rows: a name, which is also the folder's, and the function that makes it."""
 
-from reference import blip, blip2, chameleon, dual_encoder, fusion, grids, vlm
+from reference import blip, blip2, chameleon, dual_encoder, florence2, fusion, grids, vlm
 
 ROWS = {
     "blip-caption": blip.caption,
@@ -12,6 +12,7 @@ ROWS = {
     "instructblip": blip2.instructblip,
     "minigpt4": blip2.minigpt4,
     "clip": dual_encoder.clip,
+    "florence2": florence2.florence2,
     "git": vlm.git,
     "idefics3": grids.idefics3,
     "llava": vlm.llava,

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { AppError } from '../../../shared/errors.ts';
-import { causalDecoder, embedPrompt } from '../causal.ts';
-import { encoderDecoder } from '../encoder-decoder.ts';
+import { causalDecoder } from '../causal.ts';
+import { promptDecoder } from '../encoder-decoder.ts';
 import type { Decoder } from '../generate.ts';
 import { isCache, openGather, type KvCache } from '../kv-cache.ts';
 import type { Model } from '../model.ts';
@@ -120,17 +120,9 @@ type Prefixed = Pick<FittedPrompt, 'ids' | 'imageAt'> & { prefixes: readonly Flo
 
 /** The language model over the prompt with each photo's query tokens in it. */
 export function languageModel(sessions: Sessions, facts: Blip2Manifest, prompt: Prefixed): Decoder<KvCache> {
-  const { encoder, embedTokens } = sessions;
+  const { encoder } = sessions;
   if (!encoder) return causalDecoder(sessions, facts, prompt);
-  return encoderDecoder(sessions, facts, {
-    rows: prompt.prefixes.length,
-    ids: [facts.bos],
-    shares: true,
-    async encode() {
-      const { embeds, dims } = await embedPrompt(embedTokens, facts, prompt);
-      return encoder.run({ inputs_embeds: floats(embeds, dims, encoder.inputs.get('inputs_embeds')) });
-    },
-  });
+  return promptDecoder({ ...sessions, encoder }, facts, { ...prompt, start: [facts.bos] });
 }
 
 /** The language model after a Q-Former that reads the photo for this very prompt. */

@@ -1,8 +1,10 @@
 /** Captions and answers: an image prefix before a prompt, or within it, in a decoder-only language model. */
 import { z } from 'zod';
-import { causalDecoder, type CausalPrompt } from '../causal.ts';
+import { causalDecoder, type CausalPrompt, type CausalSessions } from '../causal.ts';
 import { openChat, photoTextSchema } from '../chat-template.ts';
-import { gridPositions, readGrid, withGrid } from '../grid.ts';
+import { promptDecoder } from '../encoder-decoder.ts';
+import type { Decoder } from '../generate.ts';
+import { gridPositions, readGrid } from '../grid.ts';
 import { isCache, openGather, type KvCache } from '../kv-cache.ts';
 import type { Model } from '../model.ts';
 import {
@@ -15,6 +17,7 @@ import {
   type Opening,
 } from '../parts.ts';
 import { languageFacts } from '../prompt.ts';
+import type { Session } from '../session.ts';
 import type { VisionReader } from '../vision.ts';
 import { writerOf, type Language, type Writer } from '../writer.ts';
 
@@ -25,6 +28,9 @@ export const vlmSchema = z.strictObject({
   vision: onnxFile.optional(),
   embedTokens: onnxFile,
   decoder: onnxFile,
+  /** Of a language model that reads photo and prompt in an encoder: its decoder begins with `answerStart`. */
+  encoder: onnxFile.optional(),
+  answerStart: z.array(z.int()).min(1).optional(),
   outputs: z.strictObject({ imageTokens: z.string() }),
   /** For a chat model; the picture comes in the place of `imageToken`, else before the prompt. */
   chatTemplate: templateFile.optional(),
@@ -41,14 +47,13 @@ export const vlmSchema = z.strictObject({
 
 export type VlmManifest = z.infer<typeof vlmSchema>;
 
-/** The image side, if there is one: `imageTokens * width` numbers to be put before the prompt. */
+/** The image side, if there is one: `imageTokens * width` numbers for the prompt, of a photo or of each of its cells. */
 export function prefixReaders(facts: VlmManifest): VisionReader[] {
   if (facts.vision === undefined) return [];
   const output = facts.outputs.imageTokens;
-  const width = facts.imageTokens * facts.width;
-  const read: VisionReader['read'] = (found, rows, grid) => {
-    const cells = readRows(found[output], output, { rows, width });
-    return grid ? [{ prefix: withGrid(grid, cells) }] : cells.map((prefix) => ({ prefix }));
+  const read: VisionReader['read'] = (found, rows) => {
+    const width = facts.imageTokens * facts.width;
+    return readRows(found[output], output, { rows, width }).map((prefix) => ({ prefix }));
   };
   return [{ file: facts.vision, outputs: [output], read }];
 }
@@ -67,12 +72,13 @@ export async function openLanguage(
   facts: VlmManifest,
 ): Promise<Language<KvCache> & { close(): Promise<void> }> {
   const tokenizer = await openTokenizer(opening.dir, facts);
-  const { embedTokens, decoder, chatTemplate, imageToken } = facts;
+  const { embedTokens, decoder, encoder, chatTemplate, imageToken } = facts;
   const chat =
     chatTemplate !== undefined && imageToken !== undefined
       ? await openChat(opening.dir, { ...facts, chatTemplate, imageToken }, tokenizer)
       : undefined;
-  const opened = await openParts(opening, { embedTokens, decoder }, isCache);
+  const files = { embedTokens, decoder, ...(encoder !== undefined && { encoder }) };
+  const opened: VlmSessions = await openParts(opening, files, isCache);
   const sessions = opened.decoder.keepsOnDevice
     ? { ...opened, gather: await openGather(opened.decoder, opening.options) }
     : opened;
@@ -84,19 +90,32 @@ export async function openLanguage(
   return {
     facts,
     tokenizer,
-    continues: true,
+    continues: encoder === undefined,
     ...(chat && { render: chat }),
     ...(chat &&
       inGrid && { renderFor: (prefix) => (prompt, turns) => chat(prompt, turns, readGrid(prefix).grid) }),
     decoder: (photos, fitted) => {
-      if (!inGrid) return causalDecoder(sessions, facts, { prefixes: photos, ...fitted });
+      if (!inGrid) return languageModel(sessions, facts, { prefixes: photos, ...fitted });
       const [photo = new Float32Array()] = photos;
       const { grid, values } = readGrid(photo);
       const positions = axesOf(fitted.ids.length, { at: fitted.imageAt, grid });
-      return causalDecoder(sessions, facts, { prefixes: [values], ...fitted, ...positions });
+      return languageModel(sessions, facts, { prefixes: [values], ...fitted, ...positions });
     },
     blind: ({ ids }) =>
-      causalDecoder(sessions, withoutPhoto, { prefixes: [new Float32Array()], ids, ...axesOf(ids.length) }),
-    close: () => closeParts(sessions),
+      languageModel(sessions, withoutPhoto, { prefixes: [new Float32Array()], ids, ...axesOf(ids.length) }),
+    close: () => closeParts({ ...sessions }),
   };
+}
+
+interface VlmSessions extends CausalSessions {
+  encoder?: Session;
+}
+
+function languageModel(sessions: VlmSessions, facts: VlmManifest, prompt: CausalPrompt): Decoder<KvCache> {
+  const { encoder } = sessions;
+  if (!encoder) return causalDecoder(sessions, facts, prompt);
+  return promptDecoder({ ...sessions, encoder }, facts, {
+    ...prompt,
+    start: facts.answerStart ?? [facts.bos],
+  });
 }
