@@ -128,10 +128,13 @@ def paligemma(checkpoint: Checkpoint, target: ModelFolder) -> None:
     vision = target.onnx("vision_encoder.onnx", PaliGemmaVision(model), {"pixel_values": (pixels, "batch")}, {"image_features": "batch"})
     language = AutoModelForCausalLM.from_config(text, attn_implementation="eager").eval()
     language.model, language.lm_head = model.model.language_model, model.lm_head
+    words = AutoTokenizer.from_pretrained(checkpoint.folder).get_vocab()
+    places = sum(f"<loc{at:04}>" in words for at in range(1024))
     target.manifest(preprocess, generate={
         "family": "vlm", "vision": vision, **causal_parts(target, language, PrefixStep(language.model, language.lm_head, text.num_hidden_layers)), **target.tokenizer(checkpoint),
         "outputs": {"imageTokens": "image_features"},
         **checkpoint.language(image_tokens=PaliGemmaVision(model)(pixels).shape[1], context=text.max_position_embeddings, tasks=["caption", "ask"], captionStart="task",
+                              locations={"first": words["<loc0000>"], "count": places, "bins": 1024, "centre": False, "order": "yxyx", "label": "after"},
                               caption="caption en", caption_template="{prompt}\n", question="answer en {question}\n")})
 
 

@@ -139,6 +139,8 @@ interface FilePath {
 export interface CaptionAnswer extends FilePath {
   caption: string;
   model: string;
+  /** What is where, of a model that tells it: left, top, right and bottom in pixels of the upright original. */
+  boxes?: { label: string; box: [number, number, number, number] }[];
 }
 
 /** One of the answers that a model knows, with its probability among them, 0 to 1. */
@@ -167,6 +169,7 @@ export interface AskAnswer extends FilePath {
   sureness?: Sureness;
   /** What a model that reads English only was given for a question in Chinese. */
   gloss?: string;
+  boxes?: CaptionAnswer['boxes'];
 }
 
 /** How well a label fits a photo, by two kinds of model; null where there is no model of the kind. */

@@ -7,7 +7,7 @@ import { decode, pixelsFor } from '../../src/main/compute/decode.ts';
 import { createEngine } from '../../src/main/engine.ts';
 import type { Matched, Model } from '../../src/main/inference/model.ts';
 import { loadModel } from '../../src/main/inference/registry.ts';
-import { onCpu } from '../unit/inference-helpers.ts';
+import { editManifest, onCpu } from '../unit/inference-helpers.ts';
 import { indexed, placeRow, placeSamples, sampleFiles, scratch } from './helpers.ts';
 
 const folder = scratch();
@@ -16,8 +16,13 @@ const modelsDir = path.join(folder, 'models');
 const query = 'two children on a beach';
 
 await placeSamples(photos);
-for (const row of ['blip-retrieve', 'vilt-match', 'vilt-answer', 'blip-caption', 'chameleon'])
+for (const row of ['blip-retrieve', 'vilt-match', 'vilt-answer', 'blip-caption', 'chameleon', 'florence2'])
   await placeRow(row, modelsDir);
+// Whatever its random weights write is a place, so that there are boxes.
+await editManifest(path.join(modelsDir, 'florence2'), ({ generate }) => {
+  const places = { first: 5, count: 10_000, bins: 500, centre: false, order: 'xyxy', label: 'before' };
+  Object.assign(generate as object, { locations: places });
+});
 const engine = await createEngine({ library: path.join(folder, 'library'), access: 'write', modelsDir });
 
 beforeAll(async () => {
@@ -113,6 +118,24 @@ it('says how likely the photo is after each label, by a model whose photos are t
   expect(ratio).toBeCloseTo((fits[0]?.logPhoto ?? NaN) - (fits[1]?.logPhoto ?? NaN), 3);
   const without = await engine.classify({ photo, labels, model: 'blip-caption' });
   expect(without.labels.map(({ logPhoto }) => logPhoto)).toEqual([null, null, null]);
+});
+
+it('tells boxes in pixels of the upright original', async () => {
+  const photo = { path: path.join(photos, 'sample-09.jpg') };
+  const { boxes = [] } = await engine.caption({ photo, prompt: '<OD>', model: 'florence2' });
+  const model = await loadModel(path.join(modelsDir, 'florence2'), ['vision', 'generate'], onCpu);
+  const { picture, width, height } = await decode(await readFile(photo.path), 'sample-09.jpg');
+  const [seen] = (await model.see?.([await pixelsFor(picture, model.manifest.preprocess)])) ?? [];
+  const told = await model.generate?.(seen?.prefix ?? new Float32Array(), { caption: '<OD>' });
+  await model.close();
+  const side = [width, height, width, height];
+  expect(boxes.length).toBeGreaterThan(0);
+  expect(boxes.map(({ box }) => box)).toEqual(
+    told?.boxes?.map(({ box }) => box.map((part, at) => Math.trunc(part * (side[at] ?? 0)))),
+  );
+  expect(Math.max(picture.width, picture.height)).toBeLessThan(Math.max(width, height));
+  const without = await engine.caption({ photo, model: 'blip-caption' });
+  expect(without).not.toHaveProperty('boxes');
 });
 
 it('keeps what an answer was chosen from with the talk', async () => {

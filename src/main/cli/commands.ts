@@ -149,8 +149,12 @@ export async function caption(files: string[], options: Writing & { prompt?: str
         path: shown,
         pathBytes,
         caption,
+        boxes,
       } = await engine.caption({ photo: { path: path.resolve(file) }, ...prompt, ...by });
-      return { text: caption, json: { path: shown, ...(pathBytes && { pathBytes }), caption } };
+      return {
+        text: caption,
+        json: { path: shown, ...(pathBytes && { pathBytes }), caption, ...(boxes && { boxes }) },
+      };
     });
   });
 }
@@ -175,7 +179,7 @@ export async function ask(
         question,
         ...modelOf(options),
       });
-      const { path: shown, pathBytes, answer, confidence, answers, sureness, gloss } = answered;
+      const { path: shown, pathBytes, answer, confidence, answers, sureness, gloss, boxes } = answered;
       sayGloss(gloss);
       return {
         text: answer + unsure(sureness),
@@ -188,6 +192,7 @@ export async function ask(
           ...(answers && { answers }),
           ...(sureness && { sureness }),
           ...(gloss !== undefined && { gloss }),
+          ...(boxes && { boxes }),
         },
       };
     });

@@ -72,6 +72,10 @@ export function createIndexLane(loadModel: () => Promise<Model | undefined>): In
       const { decoded } = await openPhoto(file, preprocess.longest);
       return await pixelsFor(decoded.picture, preprocess);
     },
+    async size({ file }) {
+      const { width, height } = (await openPhoto(file)).decoded;
+      return { width, height };
+    },
     picture: ({ file }) =>
       showing(async () => {
         const { decoded } = await openPhoto(file, pictureSide).catch((error: unknown) => {

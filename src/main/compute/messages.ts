@@ -56,6 +56,8 @@ export interface IndexLane {
   process(args: { files: PhotoToSee[]; model: boolean }, signal?: AbortSignal): AsyncIterable<IndexEvent>;
   /** A photo as a model wants it, which need not be this process's: for one that has no prefix kept. */
   pixels(args: { file: FileToRead; preprocess: Preprocess }): Promise<Uint8Array>;
+  /** The upright size of a photo. */
+  size(args: { file: FileToRead }): Promise<{ width: number; height: number }>;
   /** A photo for looking at closely: an upright sRGB JPEG, never the original bytes. */
   picture(args: { file: FileToRead }): Promise<Uint8Array>;
   /** What the model sees in a file, or in a picture that is none: its vector as float16 bytes. */

@@ -12,6 +12,7 @@ import { dualEncoderSchema } from './families/dual-encoder.ts';
 import { endpointSchema } from './families/endpoint.ts';
 import { fusionAnswerSchema, fusionMatchSchema } from './families/fusion.ts';
 import { vlmSchema } from './families/vlm.ts';
+import type { Grounded } from './boxes.ts';
 import type { Sampling } from './sampling.ts';
 
 const file = z.object({
@@ -134,6 +135,8 @@ export interface Generated {
   sureness?: Sureness;
   /** What stood in the place of a question that the model cannot read. */
   gloss?: string;
+  /** Where things are, as a model said that tells it. */
+  boxes?: Grounded[];
 }
 
 export interface GenerateOptions {

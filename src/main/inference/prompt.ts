@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { AppError } from '../../shared/errors.ts';
+import { locationsSchema } from './boxes.ts';
 import type { Prompt, Turn } from './model.ts';
 import { tokenizerFiles } from './parts.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -41,6 +42,8 @@ export const languageFacts = {
   questionTemplate: z.string(),
   answerTemplate: z.string(),
   maxNewTokens: z.int().positive(),
+  /** Of a model that writes where things are. */
+  locations: locationsSchema.optional(),
   /** Texts that end an answer, such as what opens the person's next turn. */
   stop: z.array(z.string().min(1)).optional(),
   repetitionPenalty: z.number().positive(),

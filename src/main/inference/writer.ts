@@ -1,6 +1,7 @@
 /** Captions and answers from any family's decoder: prompt, search, streaming, and the text of the new tokens. */
 import type { Sureness } from '../../shared/contract.ts';
 import { beamSearch, type BeamDecoding } from './beam.ts';
+import { readBoxes, wordsOf } from './boxes.ts';
 import { confidence, decodeRows, type Decoder, type Sequence } from './generate.ts';
 import { scoreTexts } from './likelihood.ts';
 import type { GenerateOptions, Generated, Model, Prompt } from './model.ts';
@@ -83,6 +84,7 @@ async function write<Cache>(
     ...(options.sampling && { sampling: options.sampling }),
   });
   const asked = prompt.question !== undefined;
+  const decode = (ids: readonly number[]): string => tokenizer.decode(ids);
   return sequences.map((sequence, row) => ({
     text: streams[row]?.finish(sequence.tokens) ?? '',
     tokens: sequence.tokens,
@@ -90,6 +92,7 @@ async function write<Cache>(
     sent: fitted.text,
     droppedTurns: fitted.droppedTurns,
     ...(asked && facts.sureness && { sureness: sureness(confidence(sequence), facts.sureness) }),
+    ...(facts.locations && { boxes: readBoxes(facts.locations, sequence.tokens, decode) }),
   }));
 }
 
@@ -136,6 +139,8 @@ function textReader<Cache>(
   prompt: Prompt,
   ids: readonly number[],
 ): (tokens: readonly number[]) => string {
+  const { locations } = facts;
+  if (locations) return (tokens) => wordsOf(locations, tokens, (some) => tokenizer.decode(some)).trimStart();
   if (!continues) return (tokens) => tokenizer.decode(tokens).trimStart();
   const head = tokenizer.decode(ids);
   const begun = prompt.question === undefined && facts.captionStart !== 'task';

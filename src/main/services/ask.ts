@@ -11,6 +11,7 @@ import type {
 import { AppError } from '../../shared/errors.ts';
 import type { FileToRead, GenerateEvent, GenerateLane, IndexLane, Look } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
+import type { Grounded } from '../inference/boxes.ts';
 import type { Generated, Preprocess, Prompt, Turn } from '../inference/model.ts';
 import { pathFields, splitRelative } from '../lib/paths.ts';
 import { photoAt, photoPath } from '../store/browse.ts';
@@ -67,7 +68,7 @@ export class Ask {
   ): Promise<CaptionAnswer> {
     const subject = await this.find(photo);
     const model = await this.#deps.model('caption', id);
-    const { text, confidence } = await this.#answer(model, subject, { caption: prompt }, signal);
+    const { text, confidence, boxes } = await this.#answer(model, subject, { caption: prompt }, signal);
     const { writer } = this.#deps;
     const { photoId } = subject;
     if (writer && photoId !== undefined)
@@ -75,17 +76,33 @@ export class Ask {
         saveModelCaption(writer, photoId, { model: model.version, prompt, text, confidence });
         indexWords(writer, photoId);
       });
-    return { ...pathFields(subject.path), caption: text, model: model.version };
+    const told = { ...pathFields(subject.path), caption: text, model: model.version };
+    return { ...told, ...(await this.#inPixels(subject, boxes)) };
   }
 
   async ask({ photo, question, model: id }: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer> {
     const subject = await this.find(photo);
     const model = await this.#deps.model('ask', id);
     const result = await this.#answer(model, subject, { question }, signal);
-    const { text, confidence, answers, sureness, gloss } = result;
+    const { text, confidence, answers, sureness, gloss, boxes } = result;
     const told = { ...pathFields(subject.path), question, answer: text, model: model.version, confidence };
     const more = { ...(answers && { answers }), ...(sureness && { sureness }) };
-    return { ...told, ...more, ...(gloss !== undefined && { gloss }) };
+    const placed = await this.#inPixels(subject, boxes);
+    return { ...told, ...more, ...(gloss !== undefined && { gloss }), ...placed };
+  }
+
+  /** Boxes on the upright original, whole pixels; for a model that tells none, nothing. */
+  async #inPixels({ path }: Subject, boxes: Grounded[] | undefined): Promise<Pick<CaptionAnswer, 'boxes'>> {
+    if (!boxes) return {};
+    const { width, height } = await this.read(path, (lane, file) => lane.size({ file }));
+    const side = [width, height, width, height];
+    const whole = ({ label, box }: Grounded): Grounded => {
+      const [left = 0, top = 0, right = 0, bottom = 0] = box.map((part, at) =>
+        Math.trunc(part * (side[at] ?? 0)),
+      );
+      return { label, box: [left, top, right, bottom] };
+    };
+    return { boxes: boxes.map(whole) };
   }
 
   /** Streams one answer. Stopped early, what was said so far is kept, as a person expects. */

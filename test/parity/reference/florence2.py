@@ -10,6 +10,15 @@ from reference.making import NASTY, Row, clear, numbers, plain_ids, sharpen, sub
 START = [2, 0]  # what the decoder starts with, and the mark that its first step is forced to
 LOCATIONS = 24  # of 1,000, which would be most of the golden
 
+GROUNDED = ["car<loc_1><loc_2><loc_20><loc_23>wheel of it<loc_3><loc_4><loc_5><loc_6><loc_7><loc_8><loc_19><loc_10>", "no place at all",
+            "cut short<loc_1><loc_2><loc_3>", "two dogs<loc_0><loc_0><loc_23><loc_23>a bench"]
+
+
+def boxes(processor, text: str) -> dict:
+    """What the processor makes of a text with places, in pixels of a photo of this size."""
+    found = processor.post_process_generation(text=text, task="<OD>", image_size=(4032, 3024))["<OD>"]
+    return {"tokens": processor.tokenizer(text, add_special_tokens=False).input_ids, "boxes": [{"label": label, "box": box} for label, box in zip(found["labels"], found["bboxes"])]}
+
 
 def florence2(row: Row) -> dict:
     special = ("<s>", "<pad>", "</s>", "<unk>", "<image>", *(f"<loc_{at}>" for at in range(LOCATIONS)))
@@ -21,13 +30,16 @@ def florence2(row: Row) -> dict:
     vision = {"depths": (1, 1, 1, 1), "patch_size": (3, 3, 3, 3), "patch_stride": (2, 2, 2, 2), "patch_padding": (1, 1, 1, 1), "embed_dim": (8, 16, 24, 32), "num_heads": (2, 2, 2, 4),
               "num_groups": (2, 2, 2, 4), "window_size": 3, "projection_dim": 32, "max_temporal_embeddings": 8, "max_position_embeddings": 8, "drop_path_rate": 0.0}
     model = sharpen(Florence2ForConditionalGeneration(Florence2Config(vision_config=vision, text_config=text.to_dict(), image_token_id=4, **marks)))
-    model.generation_config = GenerationConfig(**marks, forced_bos_token_id=None)
+    for name, weight in model.named_parameters():
+        if "decoder" in name and "encoder_attn.out_proj" in name:
+            weight.mul_(0.4)  # so that the words before a word count as much as the picture
+    model.generation_config = GenerationConfig(**marks, forced_bos_token_id=None, no_repeat_ngram_size=3, max_new_tokens=vlm.STEPS)
     images = CLIPImageProcessorPil(size={"height": 64, "width": 64}, do_center_crop=False)
     images.image_seq_length = 17
-    processor = Florence2Processor(images, tokenizer)
+    processor = Florence2Processor(images, tokenizer, post_processor_config={"description_with_bboxes": {}})
     photos, pixels = row.photos(images)
-    asked = [("<CAPTION>", {}), ("<OD>", {"caption": "<OD>"}), ("<CAPTION_TO_PHRASE_GROUNDING>two dogs on a bench", {"caption": "<CAPTION_TO_PHRASE_GROUNDING>two dogs on a bench"}),
-             ("<OPEN_VOCABULARY_DETECTION> a red $& {input} car", {"caption": "<OPEN_VOCABULARY_DETECTION> a red $& {input} car"}), *((text.strip(), {"caption": text}) for text in NASTY[7:9])]
+    asked = [("<CAPTION>", {}), ("<OD>", {"caption": "<OD>"}),
+             ("<OPEN_VOCABULARY_DETECTION> a red $& {input} car", {"caption": "<OPEN_VOCABULARY_DETECTION> a red $& {input} car"}), *((text.strip(), {"caption": text}) for text in NASTY[8:9])]
     prompts = []
     for typed, prompt in asked:
         shown = processor._construct_prompts(typed)[0]
@@ -40,7 +52,7 @@ def florence2(row: Row) -> dict:
     row.save(model, processor)
     ids = prompts[1][2]
     wrong = {"the picture after the words": steps(model, [*ids[17:], *ids[:17]], [], pixels[0])[0], "no first mark": steps(model, ids, [], pixels[0], start=[2])[0]}
-    return {"photos": photos, "conversations": found, "scores": scores(model, tokenizer, pixels, prompts[1]),
+    return {"photos": photos, "boxes": [boxes(processor, text) for text in GROUNDED], "conversations": found, "scores": scores(model, tokenizer, pixels, prompts[1]),
             "wrong": [{"what": what, "logits": numbers(logits)} for what, logits in wrong.items()]}
 
 

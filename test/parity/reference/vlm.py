@@ -195,7 +195,7 @@ def paligemma(row: Row) -> dict:
     """PaliGemma: a SigLIP, all of its last layer, and a Gemma that reads picture and task to both sides."""
     from transformers.models.paligemma import processing_paligemma
 
-    processing_paligemma.EXTRA_TOKENS = ["<loc0000>", "<loc1023>", "<seg000>"]  # of 1,152, which would be most of the golden
+    processing_paligemma.EXTRA_TOKENS = ["<loc0000>", "<loc0001>", "<seg000>"]  # of 1,152, which would be most of the golden
     tokenizer = gemma_tokenizer()
     images = SiglipImageProcessorPil(size={"height": 32, "width": 32})
     images.image_seq_length = 16
