@@ -6,7 +6,8 @@ python answers.py DATA WORK [--minutes 40] [--seed 1]
 are added up, p, and the loss is (1 - p^q) / q: between the logarithm (q 0), which dwells on questions that cannot be
 answered, and the plain chance of being right (q 1) (Zhang and Sabuncu 2018). Rare colours and numbers are asked as
 often as common ones, and pairs of conversations that differ in their first question only teach the decoder to look
-back. Captions are held where they were by their divergence from the decoder before (Li and Hoiem 2016).
+back. Captions are held where they were by the divergence from the decoder before, over captions that it
+writes itself (Li and Hoiem 2016).
 The query transformer stays as it is, so its 16 vectors a view are computed once and a step takes a second of one core.
 Runs with other seeds are averaged: `--mean decoder.1.pt decoder.2.pt` writes their mean to decoder.pt.
 """
@@ -23,9 +24,9 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from common import annealed, read_flickr, seed_everything, set_rate
-from conversations import caption_text, conversations, loosen
-from decoder import collate, hints, pack, to_tokens, view_files
-from language import BOS, EOS, PAD, SIZES, Decoder, Prefix
+from conversations import conversations, loosen
+from decoder import collate, hints, pack, view_files
+from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, greedy
 from qa import memory_pairs
 from questions import Facts, one_photo, yes_no
 
@@ -139,8 +140,9 @@ def train(data, work, minutes, seed, photos, rate, q, keep):
         chance = chance_of_right(decoder, starts([row[0] for _, row in asked]), tokenizer, [row for _, row in asked])
         ((1 - chance**q) / q).mean().backward()
         chosen = random.sample(range(len(images)), photos)
-        captions = [pack([to_tokens(tokenizer, caption_text(random.choice(images[index][1]), random))], QUERIES) for index in chosen]
-        (keep * divergence(decoder, before, starts(chosen), collate(captions, QUERIES))).backward()
+        start = starts(chosen)
+        captions = [pack([([BOS, *ids], [*ids, EOS], [1.0] * (len(ids) + 1))], QUERIES) for ids in greedy(before, start, [[BOS]] * photos)]
+        (keep * divergence(decoder, before, start, collate(captions, QUERIES))).backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimizer.step()
         mean.update_parameters(decoder)
@@ -167,7 +169,7 @@ if __name__ == "__main__":
     parser.add_argument("--photos", type=int, default=14, help="in a batch, with three questions each")
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--q", type=float, default=0.5)
-    parser.add_argument("--keep", type=float, default=0.5, help="weight of the captions' divergence")
+    parser.add_argument("--keep", type=float, default=2.0, help="weight of the captions' divergence")
     parser.add_argument("--mean", nargs="+", help="average these files of WORK instead")
     given = parser.parse_args()
     if given.mean:

@@ -113,12 +113,20 @@ def probability(confidence, scale, bias):
 
 
 def fit_sureness(confidence, right, steps=100):
-    """Platt's two numbers by Newton's method: the probability that an answer is right, from the logit of its confidence."""
+    """Platt's two numbers: the probability that an answer is right, from the logit of its confidence.
+
+    Newton's method, each step halved until the log loss falls: where many confidences are near 1, whole steps run away.
+    """
     odds = np.clip(confidence, 1e-6, 1 - 1e-6)
     features, at = np.stack([np.log(odds / (1 - odds)), np.ones(len(odds))], 1), np.array([1.0, 0.0])
+    loss = lambda numbers: np.logaddexp(0, features @ numbers).sum() - right @ (features @ numbers)
     for _ in range(steps):
         p = probability(confidence, *at)
-        at -= np.linalg.solve(features.T @ (features * (p * (1 - p))[:, None]), features.T @ (p - right))
+        step = np.linalg.solve(features.T @ (features * (p * (1 - p))[:, None]), features.T @ (p - right))
+        share = next((2.0**-k for k in range(30) if loss(at - step * 2.0**-k) < loss(at)), 0)
+        if share == 0:
+            break
+        at -= step * share
     return {"scale": round(float(at[0]), 3), "bias": round(float(at[1]), 3), "least": LEAST_SURE}
 
 
