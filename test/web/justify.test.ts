@@ -34,7 +34,7 @@ describe('justified rows', () => {
   });
   test('one photo, none, and extremes', () => {
     expect(justify(new Float32Array(), style, true)).toEqual([]);
-    expect(heightOf([], style)).toBe(0);
+    expect(heightOf(new Float32Array(), style, true)).toBe(0);
     expect(justify(Float32Array.of(1.5), style, true)[0]?.height).toBeLessThanOrEqual(242);
     expect(shownRatio(0)).toBe(1.4);
     expect(shownRatio(NaN)).toBe(1.4);

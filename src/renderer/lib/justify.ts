@@ -57,15 +57,28 @@ export interface Row {
 export function justify(ratios: Float32Array, style: RowStyle, last: boolean): Row[] {
   breakRows(ratios, style, last);
   const rows: Row[] = [];
-  for (let end = ratios.length; end > 0; end = bestStart[end] ?? 0) {
-    const start = bestStart[end] ?? 0;
-    let sum = 0;
-    for (let at = start; at < end; at++) sum += ratios[at] ?? 0;
-    const natural = fullHeight(sum, end - start, style);
-    const most = style.target * (last && end === ratios.length ? 1.15 : 1.6);
-    rows.push({ start, end, height: Math.min(natural, most), filled: natural <= most });
-  }
+  for (let end = ratios.length; end > 0; end = bestStart[end] ?? 0)
+    rows.push(rowTo(end, ratios, style, last));
   return rows.reverse();
+}
+
+/** How tall the rows of `justify` are together: all that is asked of most of a library. */
+export function heightOf(ratios: Float32Array, style: RowStyle, last: boolean): number {
+  breakRows(ratios, style, last);
+  let height = 0;
+  for (let end = ratios.length; end > 0; end = bestStart[end] ?? 0)
+    height += Math.round(rowTo(end, ratios, style, last).height) + style.below + style.gap;
+  return height;
+}
+
+/** The row before `end`, where `breakRows` has found its best start. */
+function rowTo(end: number, ratios: Float32Array, style: RowStyle, last: boolean): Row {
+  const start = bestStart[end] ?? 0;
+  let sum = 0;
+  for (let at = start; at < end; at++) sum += ratios[at] ?? 0;
+  const natural = fullHeight(sum, end - start, style);
+  const most = style.target * (last && end === ratios.length ? 1.15 : 1.6);
+  return { start, end, height: Math.min(natural, most), filled: natural <= most };
 }
 
 /** Where each photo of these rows stands. */
@@ -82,10 +95,6 @@ export function boxesOf(rows: readonly Row[], ratios: Float32Array, style: RowSt
     y += Math.round(height) + style.below + style.gap;
   }
   return boxes;
-}
-
-export function heightOf(rows: readonly Row[], { below, gap }: RowStyle): number {
-  return rows.reduce((sum, { height }) => sum + Math.round(height) + below + gap, 0);
 }
 
 /** The index of the box in the row above (-1) or below (1) that stands nearest to the one at `from`. */

@@ -1,6 +1,14 @@
 /** The whole grid as blocks of rows: geometry only, so that any part can be found without drawing the rest. */
 import type { PhotoSummary, SearchHit } from '../../shared/contract.ts';
-import { boxBeside, boxesOf, heightOf, justify, type Box, type Row, type RowStyle } from '../lib/justify.ts';
+import {
+  boxBeside,
+  boxesOf,
+  heightOf,
+  justify,
+  usualRatio,
+  type Box,
+  type RowStyle,
+} from '../lib/justify.ts';
 
 /** Photos that are laid out together, and that are loaded together. */
 export const blockSize = 100;
@@ -41,7 +49,7 @@ export interface Tile extends Spot {
 export function blocksOf(spans: readonly Span[], ratios: Float32Array, style: RowStyle): Block[] {
   const blocks: Block[] = [];
   // Until the forms of all photos are known, most blocks differ in nothing but their length.
-  const alike = new Map<string, Row[]>();
+  const alike = new Map<number, number>();
   let top = 0;
   let start = 0;
   for (const span of spans) {
@@ -51,15 +59,11 @@ export function blocksOf(spans: readonly Span[], ratios: Float32Array, style: Ro
       const count = Math.min(blockSize, end - start);
       const own = ratios.subarray(start, start + count);
       const last = start + count >= end;
-      const form = formOf(own);
-      const key = `${form ?? ''} ${count} ${last}`;
-      const rows = (form && alike.get(key)) || justify(own, style, last);
-      if (form) alike.set(key, rows);
-      const height = heightOf(rows, style);
+      const height = heightIn(isUnknown(own) ? alike : undefined, own, style, last);
       top += heading;
       const section = { section: span.key, sectionCount: span.count, heading };
       let known: Box[] | undefined;
-      const boxes = (): Box[] => (known ??= boxesOf(rows, own, style));
+      const boxes = (): Box[] => (known ??= boxesOf(justify(own, style, last), own, style));
       blocks.push({ ...section, start, count, top, height, boxes });
       top += height;
       start += count;
@@ -69,11 +73,24 @@ export function blocksOf(spans: readonly Span[], ratios: Float32Array, style: Ro
   return blocks;
 }
 
-/** The ratio that all of these photos have; undefined where they differ. */
-function formOf(ratios: Float32Array): number | undefined {
-  const form = ratios[0];
-  for (const ratio of ratios) if (ratio !== form) return undefined;
-  return form;
+/** The height of a block; `alike` has those of blocks that differ in nothing but their length. */
+function heightIn(
+  alike: Map<number, number> | undefined,
+  ratios: Float32Array,
+  style: RowStyle,
+  last: boolean,
+): number {
+  const length = last ? -ratios.length : ratios.length;
+  const height = alike?.get(length) ?? heightOf(ratios, style, last);
+  alike?.set(length, height);
+  return height;
+}
+
+const unknown = Math.fround(usualRatio);
+
+function isUnknown(ratios: Float32Array): boolean {
+  for (let at = 0; at < ratios.length; at++) if (ratios[at] !== unknown) return false;
+  return true;
 }
 
 /** The first block that `isPast` holds for; blocks are in order, so that it is found by halving. */
