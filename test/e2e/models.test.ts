@@ -75,7 +75,7 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     await page.getByLabel('Model that answers').selectOption('Iris starter');
 
     // Beside it, a model that reads only what the other says of the photo: nothing of that is kept.
-    const pair = 'Beside it: llava:7b at nas.lan:8080, which reads what Iris starter says';
+    const pair = 'Beside it: llava:7b at nas.lan:8080, reading Iris starter’s caption';
     await page.getByLabel('A second answer').selectOption(pair);
     await page.getByText('The caption and your question are sent to http://nas.lan:8080/v1.').waitFor();
     await page.getByLabel('Ask about this photo').fill('What is it?');

@@ -1,7 +1,7 @@
 /** One photo closely, in a real browser: its marks, its map, its captions, its talk. */
 import { describe, expect, test } from 'vitest';
 import { fakeEngine } from '../web/fake-engine.ts';
-import { eventually, hasChromium } from './browser.ts';
+import { eventually, expectAccessible, hasChromium } from './browser.ts';
 import { fakePages } from './fake-pages.ts';
 
 describe.skipIf(!hasChromium())('a photo closely', () => {
@@ -52,6 +52,20 @@ describe.skipIf(!hasChromium())('a photo closely', () => {
     expect(await similar.getByRole('button', { name: 'IMG_1004' }).count()).toBe(0);
     await similar.getByRole('button', { name: 'IMG_1002' }).click();
     await page.getByRole('complementary', { name: 'Photo: IMG_1002.jpg' }).waitFor();
+  });
+
+  test('labels are compared by both kinds of model, in a table', async () => {
+    const page = await open();
+    await page.getByRole('option').nth(3).click();
+    await page.getByText('Compare labels', { exact: true }).first().click();
+    await page.getByLabel('Which of these fits the photo?').fill('a dog, a cat，a dog');
+    await page.keyboard.press('Enter');
+    const table = page.getByRole('table', { name: 'Compare labels' });
+    await table.getByRole('row', { name: 'a dog 75% 40%' }).waitFor();
+    await table.getByRole('row', { name: 'a cat 25% 60%' }).waitFor();
+    await table.getByRole('columnheader', { name: 'By likeness Iris starter' }).waitFor();
+    expect(calls('classify')).toEqual(['classify {"photo":{"id":4},"labels":["a dog","a cat"]}']);
+    await expectAccessible(page);
   });
 
   test('a map drawn here, coordinates to copy, and a link that asks nobody until it is followed', async () => {

@@ -142,16 +142,19 @@ export function fakeModels({ troubles, two, note, emit }: FakeModelsOptions): Fa
         emit({ type: 'models' });
         return Promise.resolve(structuredClone(model));
       },
-      classify: ({ labels }) =>
-        Promise.resolve({
-          path: '',
-          labels: labels.map((label) => ({
-            ...{ label, text: label, cosine: null, zeroShot: null, logLikelihood: null },
-            ...{ generative: null, logPrior: null, withoutPrior: null, logPhoto: null, photoGiven: null },
-          })),
-          zeroShot: null,
-          generative: null,
-        }),
+      classify(args) {
+        note('classify', args);
+        const none = { cosine: null, logLikelihood: null, logPrior: null, withoutPrior: null };
+        const labels = args.labels.map((label, at) => ({
+          ...{ ...none, label, text: label, logPhoto: null, photoGiven: null },
+          ...{ zeroShot: at === 0 ? 0.75 : 0.25, generative: at === 0 ? 0.4 : 0.6 },
+        }));
+        const zeroShot = { model: starter.version, activation: 'softmax', scale: 1, bias: 0 } as const;
+        return Promise.resolve({
+          ...{ path: '', labels, zeroShot: { ...zeroShot, from: 'model' as const } },
+          generative: { model: starter.version, prior: 'no photo' as const },
+        });
+      },
       removeModel(args) {
         note('removeModel', args);
         models.splice(models.indexOf(find(args.id)), 1);

@@ -2,67 +2,7 @@
 import type { Language } from './i18n.ts';
 import type { Topic } from './suggest.ts';
 
-export interface PhotoWords {
-  full: {
-    open: string;
-    close: string;
-    previous: string;
-    next: string;
-    closer: string;
-    farther: string;
-    whole: string;
-    panel: string;
-    strip: string;
-    at: (at: string, count: string) => string;
-    percent: (percent: string) => string;
-    sharpening: string;
-    small: string;
-  };
-  stars: { title: string; stars: (n: number) => string };
-  tags: { title: string; add: string; hint: string; remove: (tag: string) => string };
-  similar: { title: string; none: string; failed: string };
-  map: {
-    title: string;
-    copy: string;
-    copied: string;
-    open: string;
-    leaves: string;
-    closer: string;
-    farther: string;
-    label: (place: string) => string;
-  };
-  details: { modified: string };
-  caption: { restore: string; yours: string; model: string };
-  chat: {
-    edit: string;
-    editing: string;
-    ask: string;
-    cancel: string;
-    replaces: string;
-    noModel: string;
-    thinking: string;
-    model: string;
-    by: (model: string) => string;
-    unsure: (share: number) => string;
-    read: string;
-    beside: string;
-    besideNone: string;
-    besideBlind: (captioner: string, name: string) => string;
-    besideHelp: string;
-    besideSends: (address: string) => string;
-    both: string;
-    sees: string;
-    reads: string;
-    readsThis: string;
-    stopped: string;
-    thinkingBlind: string;
-    fitting: Record<Topic, string>;
-    always: readonly string[];
-  };
-  state: { offline: string; offlineHelp: string; damaged: string };
-}
-
-const en: PhotoWords = {
+const en = {
   full: {
     open: 'Fill the window',
     close: 'Back to the photos',
@@ -73,20 +13,37 @@ const en: PhotoWords = {
     whole: 'Fit to the window',
     panel: 'Caption, details and talk',
     strip: 'Photos around this one',
-    at: (at, count) => `${at} of ${count}`,
-    percent: (percent) => `${percent} %`,
+    at: (at: string, count: string): string => `${at} of ${count}`,
+    percent: (percent: string): string => `${percent} %`,
     sharpening: 'Sharpening…',
     small: 'This is the small copy that Iris keeps: the file itself cannot be read now.',
   },
   stars: {
     title: 'Rating',
-    stars: (n) => (n === 1 ? '1 star' : `${n} stars`),
+    stars: (n: number): string => (n === 1 ? '1 star' : `${n} stars`),
   },
-  tags: { title: 'Tags', add: 'Add a tag', hint: 'Add a tag', remove: (tag) => `Remove the tag ${tag}` },
+  tags: {
+    title: 'Tags',
+    add: 'Add a tag',
+    hint: 'Add a tag',
+    remove: (tag: string): string => `Remove the tag ${tag}`,
+  },
   similar: {
     title: 'Similar photos',
     none: 'No other photo looks like this one yet.',
     failed: 'Similar photos could not be found.',
+  },
+  labels: {
+    title: 'Compare labels',
+    help: 'Which of these fits the photo? Separate them with commas.',
+    hint: 'a dog, a cat, a red umbrella',
+    compare: 'Compare',
+    comparing: 'Looking…',
+    label: 'Label',
+    zeroShot: 'By likeness',
+    generative: 'As a caption',
+    meaning: 'How likely each is among these labels alone: likeness of picture and words, and as a caption.',
+    done: (n: number): string => `${n} labels compared`,
   },
   map: {
     title: 'Where it was taken',
@@ -96,7 +53,7 @@ const en: PhotoWords = {
     leaves: 'Opens a website and tells it this place: that leaves this computer.',
     closer: 'Show the surroundings',
     farther: 'Show the whole world',
-    label: (place) => `Map of the world with a pin at ${place}`,
+    label: (place: string): string => `Map of the world with a pin at ${place}`,
   },
   details: { modified: 'Changed' },
   caption: { restore: 'Restore as yours', yours: 'You wrote', model: 'Model that describes' },
@@ -109,14 +66,15 @@ const en: PhotoWords = {
     noModel: 'There is no model here that can answer.',
     thinking: 'Looking at the photo…',
     model: 'Model that answers',
-    by: (model) => `Answered by ${model}, on this computer`,
-    unsure: (share) => `Not sure: ${share} in 100 such answers are right.`,
+    by: (model: string): string => `Answered by ${model}, on this computer`,
+    unsure: (share: number): string => `Not sure: ${share} in 100 such answers are right.`,
     read: 'The photo itself did not go to the model: it read the caption above.',
     beside: 'A second answer, beside this model’s',
     besideNone: 'One answer',
-    besideBlind: (captioner, name) => `Beside it: ${name}, which reads what ${captioner} says`,
+    besideBlind: (captioner: string, name: string): string =>
+      `Beside it: ${name}, reading ${captioner}’s caption`,
     besideHelp: 'Each question is also answered without seeing the photo. Those answers are not kept.',
-    besideSends: (address) => `The caption and your question are sent to ${address}.`,
+    besideSends: (address: string): string => `The caption and your question are sent to ${address}.`,
     both: 'Two answers',
     sees: 'sees the photo',
     reads: 'reads only the caption',
@@ -135,8 +93,8 @@ const en: PhotoWords = {
       building: 'What kind of place is this?',
       vehicle: 'What colour is it?',
       outdoors: 'What is the weather like?',
-    },
-    always: ['What is happening here?', 'Where could this be?', 'What stands out?'],
+    } satisfies Record<Topic, string>,
+    always: ['What is happening here?', 'Where could this be?', 'What stands out?'] as readonly string[],
   },
   state: {
     offline: 'The file is not there now.',
@@ -144,6 +102,8 @@ const en: PhotoWords = {
     damaged: 'The file is damaged, or of a kind that Iris cannot read. It was left as it is.',
   },
 };
+
+export type PhotoWords = typeof en;
 
 const zh: PhotoWords = {
   full: {
@@ -167,6 +127,18 @@ const zh: PhotoWords = {
     title: '相似的照片',
     none: '还没有与它相似的照片。',
     failed: '没能找出相似的照片。',
+  },
+  labels: {
+    title: '比较标签',
+    help: '下面哪个词符合这张照片？用逗号隔开。',
+    hint: '狗，猫，红伞',
+    compare: '比较',
+    comparing: '正在看…',
+    label: '标签',
+    zeroShot: '按相似度',
+    generative: '按说明',
+    meaning: '只在这些标签之间比较：一列看图文相似度，一列看它作为说明有多合适。',
+    done: (n) => `已比较 ${n} 个标签`,
   },
   map: {
     title: '拍摄地点',
