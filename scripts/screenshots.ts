@@ -1,5 +1,5 @@
 /** Takes the documentation's screenshots of the real engine over the sample photos: `npm run screenshots`, or `-- NAME…`. */
-import { cp, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, realpath, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -115,11 +115,13 @@ async function clearOld(): Promise<void> {
   for (const file of await readdir(out)) if (!names.includes(file)) await rm(join(out, file));
 }
 
-const work = await mkdtemp(join(tmpdir(), 'iris-'));
+// A home of its own: paths are shown as its person would see them.
+const work = await realpath(await mkdtemp(join(tmpdir(), 'iris-')));
+process.env['HOME'] = work;
 const pictures = join(work, 'Pictures');
 await lay(pictures);
 await mkdir(out, { recursive: true });
-const engine = await createEngine({ library: join(work, 'library'), access: 'write' });
+const engine = await createEngine({ library: join(work, '.local/share/iris'), access: 'write' });
 const browser = await launch();
 try {
   await take(browser, engine, firstRun);

@@ -90,11 +90,12 @@ export function faults(watch: Watch): string[] {
   );
 }
 
-/** Serves `engine` and opens its page as a person would: by the address with the token. */
+/** Serves `engine` and opens its page, once it is prepared, as a person would: by the address with the token. */
 export async function openPage(
   browser: Browser,
   engine: Engine,
   options: BrowserContextOptions = {},
+  prepare?: (page: Page) => Promise<void>,
 ): Promise<OpenPage> {
   const host = await serveWeb(engine, { pageDir });
   const context = await browser.newContext({
@@ -106,6 +107,7 @@ export async function openPage(
   });
   const page = await context.newPage();
   const watch = watchPage(page, host.origin);
+  await prepare?.(page);
   await page.goto(host.url);
   // Drawn, so that a test's first look finds something.
   await page.locator('main').waitFor();
