@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   gridOf,
   gridPositions,
+  oneCell,
   packTiles,
   patchPlan,
   readGrid,
@@ -90,6 +91,16 @@ describe('gridPositions', () => {
       [0, 1, 2, 3, 1, 2, 3, 4, 5],
     ]);
     expect(9 + shift).toBe(6);
+  });
+});
+
+describe('a photo of one cell', () => {
+  it('has the bytes that its fit asks for', () => {
+    const cell = Uint8Array.of(1, 2, 3);
+    expect(oneCell(cell, { ...smol, fit: 'cover' })).toBe(cell);
+    expect(gridOf(oneCell(cell, smol))).toEqual({ grid: { rows: 0, columns: 0 }, cells: cell });
+    const patch = gridOf(oneCell(cell, { ...smol, fit: 'patches' }));
+    expect(patch).toEqual({ grid: { rows: 1, columns: 1 }, cells: cell });
   });
 });
 

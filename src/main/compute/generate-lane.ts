@@ -1,5 +1,6 @@
 /** The generate lane: the one owner of the language model. Answers go ahead of captions in bulk. */
 import { AppError } from '../../shared/errors.ts';
+import { oneCell } from '../inference/grid.ts';
 import type { Generated, Model, Pixels, Preprocess, Prompt } from '../inference/model.ts';
 import { Channel } from '../lib/channel.ts';
 import { settled } from '../inference/generate.ts';
@@ -128,8 +129,10 @@ async function readable({ manifest }: Model, prompt: Prompt): Promise<Prompt & {
 }
 
 /** The mean of what the model has seen, everywhere. */
-function greyPhoto({ width, height, mean }: Preprocess): Pixels {
-  return Uint8Array.from({ length: 3 * width * height }, (_, i) => Math.round(mean[i % 3] ?? 0));
+function greyPhoto(preprocess: Preprocess): Pixels {
+  const { width, height, mean } = preprocess;
+  const grey = Uint8Array.from({ length: 3 * width * height }, (_, i) => Math.round(mean[i % 3] ?? 0));
+  return oneCell(grey, preprocess);
 }
 
 /** Kept prefixes as they are; pixels through the vision model, all in one pass. */

@@ -102,6 +102,12 @@ export function packPatches(picture: Uint8Array, grid: Grid): Pixels {
   return signed(packed, grid);
 }
 
+/** A photo of the size that `preprocess` names, which is one cell for a model that sees a grid. */
+export function oneCell(pixels: Uint8Array, { fit }: Preprocess): Pixels {
+  if (fit === 'tiles') return packPatches(pixels, { rows: 0, columns: 0 });
+  return fit === 'patches' ? packPatches(pixels, { rows: 1, columns: 1 }) : pixels;
+}
+
 /**
  * A picture as [patches, 3 * frames * patch * patch]: cell by cell, the patches of a cell together, and each patch
  * channel by channel, as Qwen2-VL's vision model takes them.

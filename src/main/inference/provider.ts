@@ -1,6 +1,7 @@
 /** The timed proof that a provider computes what the CPU computes: for choosing one, and for the doctor page. */
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { dot, normalise } from '../lib/vectors.ts';
+import { oneCell } from './grid.ts';
 import type { Model, Pixels } from './model.ts';
 import { loadModel } from './registry.ts';
 import { seededRandom } from './sampling.ts';
@@ -71,6 +72,9 @@ function noise({ manifest }: Model): Pixels[] {
     return coarse[(photo * 64 + block) * 3 + (i % 3)] ?? 0;
   };
   return Array.from({ length: batchSize }, (_, photo) =>
-    Uint8Array.from({ length: width * height * 3 }, (__, i) => at(photo, i)),
+    oneCell(
+      Uint8Array.from({ length: width * height * 3 }, (__, i) => at(photo, i)),
+      manifest.preprocess,
+    ),
   );
 }

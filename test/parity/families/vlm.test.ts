@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readBoxes } from '../../../src/main/inference/boxes.ts';
 import { openLanguage } from '../../../src/main/inference/families/vlm.ts';
-import { gridOf } from '../../../src/main/inference/grid.ts';
+import { gridOf, oneCell, readGrid } from '../../../src/main/inference/grid.ts';
 import type { Decoder } from '../../../src/main/inference/generate.ts';
 import type { Model, Pixels, Prompt } from '../../../src/main/inference/model.ts';
 import { fitPrompt, type FittedPrompt } from '../../../src/main/inference/prompt.ts';
@@ -79,6 +79,15 @@ describe.each(rows)('$name', ({ row }) => {
 
   it('has the pixels of its image processor', async () => {
     for (const photo of golden.photos) await row.pixels(photo);
+  });
+
+  it('sees a photo of one cell, as the trial of a provider does', async () => {
+    const { preprocess, generate } = model.manifest;
+    if (generate?.family !== 'vlm') throw new Error('The row writes.');
+    const grey = new Uint8Array(3 * preprocess.width * preprocess.height).fill(127);
+    const [prefix] = await look(model, [oneCell(grey, preprocess)]);
+    const values = language.renderFor && prefix ? readGrid(prefix).values : prefix;
+    expect(values?.length).toBe(generate.imageTokens * generate.width);
   });
 
   it.each(golden.conversations)('makes the same text and ids of $text', (conversation) => {
