@@ -1,5 +1,7 @@
 /** What the page reckons for one photo: zoom, the map's projection, Markdown as data, fitting questions. */
+import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
+import { decode } from '../../src/main/compute/decode.ts';
 import { blocksOf, spansOf, type Block } from '../../src/renderer/lib/markdown.ts';
 import {
   coordinates,
@@ -12,7 +14,9 @@ import {
 import { land } from '../../src/renderer/lib/land.ts';
 import { suggestions, topicsOf } from '../../src/renderer/lib/suggest.ts';
 import { photoWords } from '../../src/renderer/lib/words-photo.ts';
+import { chineseReason } from '../../src/renderer/lib/words-reasons.ts';
 import { actualSize, fitted, held, moved, toggled, whole, zoomed } from '../../src/renderer/lib/zoom.ts';
+import { reasonOf } from '../../src/shared/errors.ts';
 
 const picture = { width: 4000, height: 3000 };
 const view = { width: 1000, height: 600 };
@@ -194,5 +198,32 @@ describe('questions that fit', () => {
     expect(suggestions('一只狗', photoWords.zh.chat.fitting, photoWords.zh.chat.always)[0]).toBe(
       '动物在做什么？',
     );
+  });
+});
+
+describe('reasons in Chinese', () => {
+  test('what the decoder says of real files has a sentence of its own, and its words behind', async () => {
+    const said = async (content: Buffer, name: string): Promise<string> =>
+      decode(content, name).then(() => 'decoded', reasonOf);
+    const photo = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#3366aa' } })
+      .jpeg()
+      .toBuffer();
+    const cut = await said(photo.subarray(0, 40), 'a.jpg');
+    expect(cut).toMatch(/^Not decodable/);
+    expect(chineseReason(cut)).toBe(`文件已损坏或不完整，无法按 JPEG 解码。（${cut}）`);
+    const junk = await said(Buffer.from('no picture at all'), 'a.jpg');
+    expect(chineseReason(junk)).toContain(`内容不是 Iris 认识的图片格式。（${junk}）`);
+    const bmp = await said(Buffer.concat([Buffer.from('BM'), Buffer.alloc(60)]), 'a.bmp');
+    expect(chineseReason(bmp)).toMatch(/^Iris 不支持 BMP/);
+  });
+  test('an error without such words is said by its code, and one that is a bug by its own words', () => {
+    expect(chineseReason('Something odd.', 'crashed')).toBe(
+      '处理进程意外结束，请再试一次。（Something odd.）',
+    );
+    expect(chineseReason('x is undefined', 'internal')).toBe('x is undefined');
+    expect(chineseReason('Something odd.')).toBe('Something odd.');
+    const lost =
+      'The server at http://127.0.0.1:1/v1 cannot be reached (refused). Start it, or choose another model.';
+    expect(chineseReason(lost, 'model')).toContain('连接不到服务器 http://127.0.0.1:1/v1。');
   });
 });

@@ -1,6 +1,6 @@
 /** What the grid shows: the library or the answer to a search, which photo is active and which are chosen. */
 import type { Filter, Folder, PhotoSummary, Root, SavedSearch, Sort } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 import { clampTarget, usualTarget, type Box, type RowStyle } from '../lib/justify.ts';
 import { examplesOf } from '../lib/suggest.ts';

@@ -1,6 +1,6 @@
 /** What the engine finds when it examines itself: asked for once, kept for the pages that show it. */
 import type { Doctor } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 
 class Checkup {

@@ -1,6 +1,7 @@
 /** A talk about one photo: its history, the answer that is being said, and how to stop or repeat it. */
 import type { ChatMessage } from '../../shared/contract.ts';
-import { AppError, reasonOf } from '../../shared/errors.ts';
+import { AppError } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 import { models } from './models.svelte.ts';
 

@@ -1,6 +1,6 @@
 /** One export from choosing to report: what is wanted, what would be written, what was. */
 import type { Api, ExportField, ExportFormat, ExportReport } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 
 export const formats = ['csv', 'jsonl', 'txt', 'xmp', 'html'] as const satisfies readonly ExportFormat[];

@@ -1,4 +1,6 @@
 /** The language in use: its words, numbers, sizes and dates. */
+import type { ErrorCode } from '../../shared/errors.ts';
+import { chineseReason } from '../lib/words-reasons.ts';
 import { dictionaries, languages, type Language, type Messages } from '../lib/i18n.ts';
 import { recall, remember } from '../lib/remember.ts';
 
@@ -53,6 +55,11 @@ class CurrentLanguage {
 
   number(value: number, digits = 0): string {
     return numbers(this.#locale, digits).format(value);
+  }
+
+  /** What the engine says went wrong, in the reader's language where it is known. */
+  reason(text: string, code?: ErrorCode): string {
+    return this.code === 'zh' ? chineseReason(text, code) : text;
   }
 
   /** A model's name without the hash of its weights, which is for the Models page. */

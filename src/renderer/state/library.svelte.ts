@@ -1,6 +1,6 @@
 /** What the library holds and what it is doing, kept fresh by the engine's events. */
 import type { Folder, Job, LibraryEvent, LibraryStatus } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 import { models } from './models.svelte.ts';
 

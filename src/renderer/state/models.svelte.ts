@@ -1,6 +1,6 @@
 /** The models that are here, who does what, and a person's passing choice for one answer or caption. */
 import type { Args, ModelInfo, Role } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 
 class Models {

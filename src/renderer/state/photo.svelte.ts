@@ -1,6 +1,6 @@
 /** The photo that is open: its details, its captions, and the talk about it. */
 import type { PhotoDetails, PhotoSummary, TextEntry } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 import { Conversation } from './conversation.svelte.ts';
 import { models } from './models.svelte.ts';

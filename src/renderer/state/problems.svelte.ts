@@ -1,6 +1,6 @@
 /** What could not be read or was left out, by name, a page at a time. */
 import type { Problem } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 
 const pageSize = 50;

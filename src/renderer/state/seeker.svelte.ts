@@ -1,6 +1,6 @@
 /** What is searched for, in words or by a picture, and the answer. */
 import type { Args, Filter, PhotoSummary, SearchAnswer } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 import { shownRatio } from '../lib/justify.ts';
 import type { Span } from './layout.ts';

@@ -1,6 +1,6 @@
 /** The library's photos as they are loaded, page by page, for one question: which, and in which order. */
 import type { Day, Filter, PhotoSummary, Sort } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
+import { reasonOf } from './reasons.ts';
 import { ratioOfShape, shapeOf } from '../../shared/shapes.ts';
 import { api } from '../lib/api.ts';
 import { shownRatio, usualRatio } from '../lib/justify.ts';
