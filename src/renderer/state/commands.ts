@@ -2,6 +2,7 @@
 import type { SavedSearch } from '../../shared/contract.ts';
 import { frameWords } from '../lib/words-frame.ts';
 import type { Browse, Place } from './browse.svelte.ts';
+import { home } from './home.svelte.ts';
 import { nameOf } from './job-words.ts';
 import { keySettings } from './keys.svelte.ts';
 import { language } from './language.svelte.ts';
@@ -128,7 +129,7 @@ function folders(library: Library, browse: Browse): Command[] {
       id: `folder-${root}-${folder}`,
       label,
       kind: 'folder',
-      hint: path,
+      hint: home.tidy(path),
       run: () => go({ root, folder }),
     };
   });
