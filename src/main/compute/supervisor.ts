@@ -115,7 +115,8 @@ export function superviseLane<T extends object>(
       if (!child?.alive) return;
       const exited = new Promise<void>((resolve) => child.onExit(() => resolve()));
       child.end();
-      await Promise.race([exited, delay(closeMs).then(() => child.kill())]);
+      // The timer alone must not keep the program from ending.
+      await Promise.race([exited, delay(closeMs, undefined, { ref: false }).then(() => child.kill())]);
     },
   };
 }
