@@ -2,13 +2,13 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { readFile, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { serveWeb, type WebHost } from '../../src/main/web.ts';
 import type { Engine } from '../../src/shared/contract.ts';
+import { isBuilt } from '../built.ts';
 
 export const chromiumPath = process.env['IRIS_CHROMIUM'] ?? '/usr/bin/chromium';
 export const pageDir = new URL('../../dist/renderer', import.meta.url).pathname;
@@ -39,28 +39,13 @@ export function eventually<T>(read: () => T): ReturnType<typeof expect.poll<Awai
 
 /** Builds the page as it ships, unless what is there is newer than all it is made of. */
 export async function buildPage(): Promise<void> {
-  if ((await newest('dist/renderer')) > Math.max(await newest('src'), await newest('vite.config.ts'))) return;
+  if (await isBuilt('dist/renderer', 'src', 'vite.config.ts')) return;
   const vite = new URL('../../node_modules/vite/bin/vite.js', import.meta.url).pathname;
   const cwd = new URL('../..', import.meta.url).pathname;
   // The test runner's own NODE_ENV would give a development build, which is not what ships.
   const env = { ...process.env, NODE_ENV: 'production' };
   const build = [vite, 'build', '--mode', 'page', '--logLevel', 'warn'];
   await promisify(execFile)(process.execPath, build, { cwd, env });
-}
-
-/** When the last of the files in `path` changed, in milliseconds; 0 where there are none. */
-async function newest(path: string): Promise<number> {
-  const root = new URL(`../../${path}`, import.meta.url).pathname;
-  const names = await readdir(root, { recursive: true }).catch(() => ['']);
-  const times = await Promise.all(
-    names.map((name) =>
-      stat(join(root, name)).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => 0,
-      ),
-    ),
-  );
-  return Math.max(0, ...times);
 }
 
 export function launch(more: readonly string[] = []): Promise<Browser> {

@@ -1,22 +1,14 @@
 /** Runs the command line as a person's shell would: as it was built, or from its source where that is newer. */
 import { spawn } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { isBuilt } from '../built.ts';
 import { checkout } from './helpers.ts';
 
-const built = path.join(checkout, 'dist/main/cli.js');
-const cliEntry = isNewest(built) ? built : path.join(checkout, 'src/main/cli.ts');
-
 /** `npm test` builds first; someone who runs one file need not. */
-function isNewest(file: string): boolean {
-  const time = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = ['src/main', 'src/shared'].flatMap((folder) =>
-    readdirSync(path.join(checkout, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
-      path.join(checkout, folder, name),
-    ),
-  );
-  return sources.every((source) => statSync(source).mtimeMs < time);
-}
+const cliEntry = path.join(
+  checkout,
+  (await isBuilt('dist/main', 'src/main', 'src/shared')) ? 'dist/main/cli.js' : 'src/main/cli.ts',
+);
 
 export interface Ran {
   code: number | null;

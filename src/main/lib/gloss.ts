@@ -71,12 +71,15 @@ export class Glossary {
   gloss(text: string): string {
     return text
       .split(/(\p{Script=Han}+)/u)
-      .flatMap((part) => (isChinese(part) ? words(part, (word) => this.#knows(word)) : part.trim()))
-      .map((part) => (isChinese(part) ? this.#english(part) : part))
+      .flatMap((part) => (isChinese(part) ? this.#wordByWord(part) : part.trim()))
       .filter((part) => part !== '')
       .join(' ')
       .replace(/[，。、；]\s*/gu, ', ')
       .replace(/ ,/g, ',');
+  }
+
+  #wordByWord(run: string): string[] {
+    return words(run, (word) => this.#knows(word)).map((word) => this.#english(word));
   }
 
   #knows(word: string): boolean {

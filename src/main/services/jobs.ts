@@ -164,7 +164,7 @@ export class Jobs {
   /** Cancels the job of this kind, if one runs, or only one that Iris began; waits for its end. Tells whether there was one. */
   async stop(kind: Job['kind'], only?: Ground): Promise<boolean> {
     const entry = [...this.#running.values()].find(
-      ({ job, ground }) => job.kind === kind && ground === (only ?? ground),
+      ({ job, ground }) => job.kind === kind && (only === undefined || ground === only),
     );
     if (!entry) return false;
     abort(entry);
