@@ -1,27 +1,18 @@
 """Florence-2: a picture's tokens before a task's words in the encoder of a BART, whose decoder writes words and places."""
 
 import torch
-from torch import nn
 from transformers import AutoProcessor, Florence2ForConditionalGeneration
 
 from export.folder import Checkpoint, ModelFolder
 from export.seq2seq import bart_parts
-
-
-class Vision(nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.tower, self.projector = model.model.vision_tower, model.model.multi_modal_projector
-
-    def forward(self, pixel_values):
-        return self.projector(self.tower(pixel_values).last_hidden_state)
+from export.vlm import ProjectedTower
 
 
 def florence2(checkpoint: Checkpoint, target: ModelFolder) -> None:
     model = checkpoint.model(Florence2ForConditionalGeneration)
     text, preprocess = model.config.text_config, checkpoint.preprocess()
     pixels = torch.zeros(2, 3, preprocess["height"], preprocess["width"])
-    vision = target.onnx("vision_encoder.onnx", Vision(model), {"pixel_values": (pixels, "batch")}, {"image_features": "batch"})
+    vision = target.onnx("vision_encoder.onnx", ProjectedTower(model), {"pixel_values": (pixels, "batch")}, {"image_features": "batch"})
     processor = AutoProcessor.from_pretrained(checkpoint.folder)
     tasks = {**processor.task_prompts_without_inputs, **processor.task_prompts_with_input}
     forced = model.generation_config.forced_bos_token_id
@@ -33,6 +24,6 @@ def florence2(checkpoint: Checkpoint, target: ModelFolder) -> None:
     target.manifest(preprocess, generate={
         "family": "vlm", "vision": vision, **bart_parts(target, model.model.language_model, model.lm_head), **target.tokenizer(checkpoint),
         "outputs": {"imageTokens": "image_features"}, "answerStart": [text.decoder_start_token_id, *([] if forced is None else [forced])],
-        **checkpoint.language(image_tokens=Vision(model)(pixels).shape[1], context=text.max_position_embeddings, tasks=["caption"], captionStart="task", taskPrompts=tasks,
+        **checkpoint.language(image_tokens=ProjectedTower(model)(pixels).shape[1], context=text.max_position_embeddings, tasks=["caption"], captionStart="task", taskPrompts=tasks,
                               locations={"first": words["<loc_0>"], "count": places, "bins": 1000, "centre": True, "order": "xyxy", "label": "before"},
                               promptMarks={"start": [first], "end": [last]}, caption="<CAPTION>")})

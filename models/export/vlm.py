@@ -91,7 +91,9 @@ def git(checkpoint: Checkpoint, target: ModelFolder) -> None:
         **checkpoint.language(image_tokens=tokens, context=tokens + model.config.max_position_embeddings)})
 
 
-class PaliGemmaVision(nn.Module):
+class ProjectedTower(nn.Module):
+    """A vision tower's last states, projected: PaliGemma's and Florence-2's."""
+
     def __init__(self, model):
         super().__init__()
         self.tower, self.projector = model.model.vision_tower, model.model.multi_modal_projector
@@ -125,7 +127,7 @@ def paligemma(checkpoint: Checkpoint, target: ModelFolder) -> None:
         raise SystemExit(f"{checkpoint.folder}: a language model of type {text.model_type} is not known here; expected gemma.")
     preprocess = checkpoint.preprocess()
     pixels = torch.zeros(2, 3, preprocess["height"], preprocess["width"])
-    vision = target.onnx("vision_encoder.onnx", PaliGemmaVision(model), {"pixel_values": (pixels, "batch")}, {"image_features": "batch"})
+    vision = target.onnx("vision_encoder.onnx", ProjectedTower(model), {"pixel_values": (pixels, "batch")}, {"image_features": "batch"})
     language = AutoModelForCausalLM.from_config(text, attn_implementation="eager").eval()
     language.model, language.lm_head = model.model.language_model, model.lm_head
     words = AutoTokenizer.from_pretrained(checkpoint.folder).get_vocab()
@@ -133,7 +135,7 @@ def paligemma(checkpoint: Checkpoint, target: ModelFolder) -> None:
     target.manifest(preprocess, generate={
         "family": "vlm", "vision": vision, **causal_parts(target, language, PrefixStep(language.model, language.lm_head, text.num_hidden_layers)), **target.tokenizer(checkpoint),
         "outputs": {"imageTokens": "image_features"},
-        **checkpoint.language(image_tokens=PaliGemmaVision(model)(pixels).shape[1], context=text.max_position_embeddings, tasks=["caption", "ask"], captionStart="task",
+        **checkpoint.language(image_tokens=ProjectedTower(model)(pixels).shape[1], context=text.max_position_embeddings, tasks=["caption", "ask"], captionStart="task",
                               locations={"first": words["<loc0000>"], "count": places, "bins": 1024, "centre": False, "order": "yxyx", "label": "after"},
                               caption="caption en", caption_template="{prompt}\n", question="answer en {question}\n")})
 

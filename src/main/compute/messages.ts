@@ -4,12 +4,18 @@ import type { Calibration } from '../inference/families/dual-encoder.ts';
 import type { Generated, Preprocess, Prompt, Scored } from '../inference/model.ts';
 import type { Probe } from '../inference/provider.ts';
 import type { Counts } from '../store/browse.ts';
+import { splitRelative } from '../lib/paths.ts';
 
 /** A file to be read. `path` is raw bytes; `id` comes back in the answers. */
 export interface FileToRead {
   id: number;
   path: Uint8Array;
   name: string;
+}
+
+/** A file by its path alone; with an id where an answer has to name it. */
+export function fileAt(path: Uint8Array, id = 0): FileToRead {
+  return { id, path, name: splitRelative(path).name };
 }
 
 /** What a file is by its content, before anything is decoded. */

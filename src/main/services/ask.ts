@@ -9,11 +9,18 @@ import type {
   PhotoRef,
 } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
-import type { FileToRead, GenerateEvent, GenerateLane, IndexLane, Look } from '../compute/messages.ts';
+import {
+  fileAt,
+  type FileToRead,
+  type GenerateEvent,
+  type GenerateLane,
+  type IndexLane,
+  type Look,
+} from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
 import type { Grounded } from '../inference/boxes.ts';
 import type { Generated, Preprocess, Prompt, Turn } from '../inference/model.ts';
-import { pathFields, splitRelative } from '../lib/paths.ts';
+import { pathFields } from '../lib/paths.ts';
 import { photoAt, photoPath } from '../store/browse.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
 import { saveModelCaption } from '../store/results.ts';
@@ -193,9 +200,8 @@ export class Ask {
   /** What the index lane makes of a photo's file. Throws AppError('unreadable'), naming it. */
   async read<T>(path: Buffer, make: (lane: IndexLane, file: FileToRead) => Promise<T>): Promise<T> {
     const lane = await this.#deps.index().get();
-    const file = { id: 0, path, name: splitRelative(path).name };
     try {
-      return await make(lane, file);
+      return await make(lane, fileAt(path));
     } catch (error) {
       if (error instanceof AppError && error.code === 'unreadable')
         throw new AppError('unreadable', `${pathFields(path).path}: ${error.message}`, { cause: error });

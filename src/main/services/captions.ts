@@ -1,6 +1,6 @@
 /** Captions for every photo that has none, in the background, giving way to a person's questions. */
 import { AppError } from '../../shared/errors.ts';
-import type { GenerateLane, IndexLane, Look } from '../compute/messages.ts';
+import { fileAt, type GenerateLane, type IndexLane, type Look } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
 import type { Preprocess } from '../inference/model.ts';
 import { log } from '../lib/log.ts';
@@ -8,7 +8,6 @@ import { photoPath } from '../store/browse.ts';
 import type { WriteDb } from '../store/database.ts';
 import { saveModelCaption, uncaptioned, type Uncaptioned } from '../store/results.ts';
 import { indexWords } from '../store/texts.ts';
-import { splitRelative } from '../lib/paths.ts';
 
 const batchSize = 8;
 const triesForOne = 2;
@@ -86,7 +85,7 @@ async function look(
   if (photo.prefix) return { prefix: photo.prefix };
   const path = photoPath(db, photo.photoId);
   if (!path) throw new AppError('not-found', `Photo ${photo.photoId} has no file.`);
-  const file = { id: photo.photoId, path, name: splitRelative(path).name };
   const { preprocess } = model.manifest;
+  const file = fileAt(path, photo.photoId);
   return { pixels: await (await index.get()).pixels({ file, preprocess }) };
 }

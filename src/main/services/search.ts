@@ -1,10 +1,16 @@
 /** Search: what the page and the CLI ask, put to the search lane; the best of it may be looked at once more. */
 import type { Args, SearchAnswer, SearchHit } from '../../shared/contract.ts';
 import { AppError, throwIfAborted } from '../../shared/errors.ts';
-import type { Fit, GenerateLane, IndexLane, Likeness, SearchLane } from '../compute/messages.ts';
+import {
+  fileAt,
+  type Fit,
+  type GenerateLane,
+  type IndexLane,
+  type Likeness,
+  type SearchLane,
+} from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
 import type { Preprocess } from '../inference/model.ts';
-import { splitRelative } from '../lib/paths.ts';
 import { parseQuery } from '../../shared/query.ts';
 import { photoPath } from '../store/browse.ts';
 import type { ReadDb } from '../store/database.ts';
@@ -79,9 +85,7 @@ async function pixelsOf(
   const path = photoPath(db, photoId);
   if (!path) return undefined;
   try {
-    return await (
-      await index.get()
-    ).pixels({ file: { id: 0, path, name: splitRelative(path).name }, preprocess });
+    return await (await index.get()).pixels({ file: fileAt(path), preprocess });
   } catch (error) {
     if (error instanceof AppError && error.code === 'unreadable') return undefined;
     throw error;
