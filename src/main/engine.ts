@@ -186,12 +186,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       );
     },
     models: ({ verify = false, id }) => models.list(verify, id),
-    async addModel({ folder }, signal) {
+    async addModel(args, signal) {
       writes();
       const taken = new Set(
         (await models.list(false)).flatMap(({ id, state }) => (state === 'missing' ? [] : id)),
       );
-      const copy = await planCopy(folder, addedDir, taken);
+      const copy = await planCopy(args, addedDir, taken);
       await jobs.attend('model', (progress, stop) => copyModel(copy, progress, stop), signal);
       return await arrived(copy.manifest.id);
     },

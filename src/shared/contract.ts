@@ -170,7 +170,11 @@ export const schemas = {
     /** Only this one. */
     id: model.optional(),
   }),
-  addModel: z.object({ folder: z.string().min(1) }),
+  addModel: z.object({
+    folder: z.string().min(1),
+    /** Of a folder in the form of onnx-community: the precision to take, such as `q4`, or one for each part. */
+    dtype: z.string().min(1).max(500).optional(),
+  }),
   connectModel: z.object({
     address: z.string().min(1).max(2000),
     model: word,
@@ -256,7 +260,10 @@ export interface Api {
   clearChat(args: Args<'clearChat'>): Promise<void>;
   export(args: Args<'export'>, signal?: AbortSignal): Promise<ExportReport>;
   models(args: Args<'models'>): Promise<ModelInfo[]>;
-  /** Copies the model in a folder into the library, as a job; what is not as its `model.json` says is refused. */
+  /**
+   * Copies the model in a folder into the library, as a job; what is not as its `model.json` says is refused. A folder
+   * in the form of onnx-community has none: it is read by its `config.json`, and one is made of it for the copy.
+   */
   addModel(args: Args<'addModel'>, signal?: AbortSignal): Promise<ModelInfo>;
   /** Deletes the library's copy of a model that was added and does nothing now. */
   /**

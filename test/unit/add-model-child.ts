@@ -3,7 +3,7 @@ import path from 'node:path';
 import { copyModel, planCopy } from '../../src/main/services/model-folders.ts';
 
 const [library = '', source = ''] = process.argv.slice(2);
-const copy = await planCopy(source, path.join(library, 'models'), new Set());
+const copy = await planCopy({ folder: source }, path.join(library, 'models'), new Set());
 const progress = {
   phase: () => undefined,
   done: () => undefined,

@@ -17,9 +17,11 @@ export async function verifyModels(id: string | undefined, options: Common): Pro
   return await tell(options, await modelsOf(options, { verify: true, ...(id !== undefined && { id }) }));
 }
 
-export async function addModel(folder: string, options: Common): Promise<number> {
+export async function addModel(folder: string, options: Common & { dtype?: string }): Promise<number> {
+  const { dtype } = options;
+  const args = { folder: path.resolve(folder), ...(dtype !== undefined && { dtype }) };
   const added = await withEngine(options, 'write', 'iris models add', (engine) =>
-    shown(engine, () => engine.addModel({ folder: path.resolve(folder) })),
+    shown(engine, () => engine.addModel(args)),
   );
   if (options.json) printJson(added);
   else print(lineOf(added));

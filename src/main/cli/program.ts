@@ -119,7 +119,8 @@ function modelCommands(iris: Command, run: Run): void {
   models.command('list', { isDefault: true }).description(list).action(run(listModels));
   models
     .command('add')
-    .argument('<folder>', 'a folder with a model.json')
+    .argument('<folder>', 'a folder with a model.json, or one of onnx-community as it is')
+    .option('--dtype <dtype>', 'precision of the latter: q4, or decoder_model_merged=q4,vision_encoder=fp16')
     .description('check a model and copy it into the library')
     .action(run(addModel));
   models

@@ -88,7 +88,8 @@ export async function openVision(opening: Opening): Promise<Vision> {
     const values = toTensor(batch, preprocess);
     const seen = batch.map((_, row): Seen => (keepsPixels ? { prefix: rowOf(values, row, preprocess) } : {}));
     const dims = [batch.length, 3, preprocess.height, preprocess.width];
-    for (const pass of passes) merge(seen, await run(pass, { rows: batch.length, pixels: { values, dims } }));
+    const looked = { rows: batch.length, pixels: { values, dims }, extras: oneWord };
+    for (const pass of passes) merge(seen, await run(pass, looked));
     return seen;
   };
   return { see, close, provider: opening.options.provider };
@@ -115,8 +116,17 @@ interface Looked {
   extras?: Readonly<Record<string, Feed>>;
 }
 
+/** A text of one token, for a file with both sides in one graph (Chinese-CLIP): nobody reads what it gives. */
+const oneWord = {
+  input_ids: integers([0], [1, 1]),
+  attention_mask: integers([1], [1, 1]),
+  token_type_ids: integers([0], [1, 1]),
+};
+
 async function run({ session, readers }: Pass, { rows, pixels, extras = {} }: Looked): Promise<Seen[][]> {
-  const [[input, type] = ['pixel_values', 'float32']] = session.inputs;
+  const [first = 'pixel_values'] = session.inputs.keys();
+  const input = session.inputs.has('pixel_values') ? 'pixel_values' : first;
+  const type = session.inputs.get(input);
   const outputs = [...new Set(readers.flatMap((reader) => reader.outputs))];
   const declared = Object.entries(extras).filter(([name]) => session.inputs.has(name));
   const feeds = { [input]: floats(pixels.values, pixels.dims, type), ...Object.fromEntries(declared) };

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Args } from '../../shared/contract.ts';
 import { AppError, reasonOf, throwIfAborted } from '../../shared/errors.ts';
 import { keyFile } from '../inference/families/endpoint.ts';
+import { importFolder } from '../inference/imports/folder.ts';
 import { checkSizes, readManifest, type Manifest } from '../inference/registry.ts';
 import { syncFolder, writeWhole } from '../lib/atomic-write.ts';
 import { megabytes } from '../lib/progress.ts';
@@ -12,11 +13,15 @@ import { megabytes } from '../lib/progress.ts';
 const chunkBytes = 1 << 20;
 const licenceBytes = 200_000;
 
-/** A model that may be copied: its own folder, and the folder of the library's models. */
+/**
+ * A model that may be copied: its own folder, and the folder of the library's models. The manifest of a folder without
+ * one was made of it, and its hashes are '' until the files are read.
+ */
 export interface Copy {
   source: string;
   into: string;
   manifest: Manifest;
+  imported: boolean;
 }
 
 export interface CopyProgress {
@@ -25,10 +30,22 @@ export interface CopyProgress {
   pass(): Promise<void>;
 }
 
-/** Looks at all that can be known before anything is copied; `taken` are the ids of models that are here. */
-export async function planCopy(folder: string, into: string, taken: ReadonlySet<string>): Promise<Copy> {
-  const source = await modelFolder(folder);
-  const manifest = await readManifest(source);
+/**
+ * Looks at all that can be known before anything is copied; `taken` are the ids of models that are here. `dtype` chooses
+ * among the files of a folder in the form of onnx-community.
+ */
+export async function planCopy(
+  { folder, dtype }: Args<'addModel'>,
+  into: string,
+  taken: ReadonlySet<string>,
+): Promise<Copy> {
+  const { source, imported } = await modelFolder(folder);
+  if (!imported && dtype !== undefined)
+    throw new AppError(
+      'bad-request',
+      `${folder} has a model.json that names its files. Leave out the dtype.`,
+    );
+  const manifest = imported ? await importFolder(source, { dtype }) : await readManifest(source);
   if (manifest.generate?.family === 'endpoint')
     throw new AppError('bad-request', `${folder} names a server. Connect it by its address instead.`);
   if (taken.has(manifest.id))
@@ -36,7 +53,7 @@ export async function planCopy(folder: string, into: string, taken: ReadonlySet<
   await checkSizes(source, manifest);
   await mkdir(into, { recursive: true });
   await requireRoom(into, manifest);
-  return { source, into, manifest };
+  return { source, into, manifest, imported };
 }
 
 /**
@@ -158,15 +175,19 @@ export async function licenceText(dir: string, manifest: Manifest | null): Promi
   throw new AppError('not-found', `There is no licence text at ${file}. Ask whoever made the model.`);
 }
 
-async function modelFolder(folder: string): Promise<string> {
-  const missing = `There is no folder ${folder}. Give the folder of a model, with its model.json.`;
+async function modelFolder(folder: string): Promise<Pick<Copy, 'source' | 'imported'>> {
+  const missing = `There is no folder ${folder}. Give the folder of a model, with its model.json or config.json.`;
   const real = await realpath(path.resolve(folder)).catch(() => {
     throw new AppError('not-found', missing);
   });
   if (!(await stat(real)).isDirectory()) throw new AppError('bad-request', `${folder} is a file. ${missing}`);
   const names = await readdir(real);
-  if (names.includes('model.json')) return real;
-  throw new AppError('not-found', `There is no model.json in ${folder}, so it is no model's folder.`);
+  if (names.includes('model.json')) return { source: real, imported: false };
+  if (names.includes('config.json')) return { source: real, imported: true };
+  throw new AppError(
+    'not-found',
+    `There is no model.json in ${folder}, and no config.json: it is no model's folder.`,
+  );
 }
 
 async function requireRoom(into: string, { files, id }: Manifest): Promise<void> {
@@ -181,7 +202,7 @@ async function requireRoom(into: string, { files, id }: Manifest): Promise<void>
 }
 
 async function copyFiles(
-  { source, manifest }: Copy,
+  { source, manifest, imported }: Copy,
   part: string,
   progress: CopyProgress,
   signal: AbortSignal,
@@ -197,12 +218,14 @@ async function copyFiles(
     throwIfAborted(signal);
   };
   const folders = new Set([part]);
-  for (const { path: name, sha256 } of manifest.files) {
+  const files: Manifest['files'] = [];
+  for (const { path: name, sha256, bytes } of manifest.files) {
     const target = path.join(part, name);
     await mkdir(path.dirname(target), { recursive: true });
     folders.add(path.dirname(target));
     const found = await copyHashed(path.join(source, name), target, onBytes);
-    if (found === sha256) continue;
+    files.push({ path: name, sha256: found, bytes });
+    if (found === sha256 || sha256 === '') continue;
     const from = path.join(source, name);
     throw new AppError(
       'model',
@@ -215,7 +238,9 @@ async function copyFiles(
     await mkdir(path.dirname(target), { recursive: true });
     await copyHashed(licence, target, uncounted);
   }
-  await copyHashed(path.join(source, 'model.json'), path.join(part, 'model.json'), uncounted);
+  const listed = path.join(part, 'model.json');
+  if (imported) await writeWhole(listed, JSON.stringify({ ...manifest, files }, null, 2), true);
+  else await copyHashed(path.join(source, 'model.json'), listed, uncounted);
   for (const folder of folders) await syncFolder(folder);
 }
 

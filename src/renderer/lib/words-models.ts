@@ -24,7 +24,7 @@ const en = {
   add: 'Add from a folder',
   adding: 'Adding a model…',
   addHelp:
-    'A folder with a model.json. Its files are checked and copied into the library; nothing unchecked is ever run.',
+    'A folder with a model.json, or one of onnx-community with its config.json. Its files are checked and copied into the library; nothing unchecked is ever run.',
   added: (name: string): string => `${name} was added. Choose above what it does.`,
   loading: 'Looking…',
   remove: 'Remove',
@@ -102,7 +102,8 @@ const zh: ModelWords = {
   here: '已有的模型',
   add: '从文件夹添加',
   adding: '正在添加模型…',
-  addHelp: '选择含有 model.json 的文件夹。文件经过校验后复制到图库，未经校验的绝不运行。',
+  addHelp:
+    '选择含有 model.json 的文件夹，或 onnx-community 格式（含 config.json）的文件夹。文件经过校验后复制到图库，未经校验的绝不运行。',
   added: (name) => `已添加 ${name}。请在上方选择它的用途。`,
   loading: '正在查看…',
   remove: '移除',

@@ -29,6 +29,10 @@ class Unclear(Exception):
     """The random weights leave two candidates too close to each other: another draw is needed."""
 
 
+# Of a checkpoint, for the test of imports: what an export's folder for transformers.js has beside its graphs.
+SETTINGS = ("config.json", "generation_config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
+
+
 class Row:
     """One row while it is made. `checkpoint` is the folder that the row's function fills for the exporter."""
 
@@ -74,6 +78,8 @@ def make_row(name: str, function, seed: int, out: Path) -> None:
             shutil.rmtree(place, ignore_errors=True)
             about = {"name": name, "summary": "Random weights of a real architecture, for tests.", "license": "Apache-2.0", "source": f"test/parity/reference, row {name}"}
             export_checkpoint(row.checkpoint, place / "model", about)
+            settings = {name: json.loads((row.checkpoint / name).read_text("utf-8")) for name in SETTINGS if (row.checkpoint / name).exists()}
+            (place / "settings.json").write_text(json.dumps(settings, ensure_ascii=False) + "\n", "utf-8")
         (place / "golden.json").write_text(json.dumps(golden, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
         size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
         print(f"{name}: draw {attempt}, {size / 1e6:.2f} MB")

@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { AppError } from '../../../shared/errors.ts';
 import { dot, normalise } from '../../lib/vectors.ts';
+import type { Preprocess } from '../model.ts';
 import { onnxFile, openPart, openTokenizer, readRows, tokenizerFiles, type Opening } from '../parts.ts';
 import { logSoftmax } from '../sampling.ts';
 import type { Session } from '../session.ts';
-import { integers, type Feed } from '../tensors.ts';
+import { floats, integers, type Feed } from '../tensors.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { VisionReader } from '../vision.ts';
 
@@ -65,12 +66,14 @@ export function imageReader(embed: DualEncoderManifest): VisionReader {
 export async function openTextEncoder(opening: Opening, embed: DualEncoderManifest): Promise<TextEncoder> {
   const tokenizer = await openTokenizer(opening.dir, embed);
   const session = await openPart(opening, embed.text);
+  const photo = noPhoto(session, opening.manifest.preprocess);
   return {
     async embedText(texts) {
       const encoded = texts.map((text) => queryIds(text, embed, tokenizer));
       const found: Float32Array[] = [];
       for (let at = 0; at < encoded.length; at += textBatch) {
-        found.push(...(await embedIds(session, embed, encoded.slice(at, at + textBatch))));
+        const feeds = textFeeds(session, embed, encoded.slice(at, at + textBatch));
+        found.push(...(await embedIds(session, embed, { ...feeds, ...photo })));
       }
       return found;
     },
@@ -99,14 +102,22 @@ function canonical(text: string): string {
     .trim();
 }
 
+/** A black photo, for a file with both sides in one graph, which takes one with every text. */
+function noPhoto(session: Session, { width, height }: Preprocess): Record<string, Feed> {
+  const type = session.inputs.get('pixel_values');
+  if (type === undefined) return {};
+  return { pixel_values: floats(new Float32Array(3 * height * width), [1, 3, height, width], type) };
+}
+
 async function embedIds(
   session: Session,
   embed: DualEncoderManifest,
-  batch: number[][],
+  feeds: Readonly<Record<string, Feed>>,
 ): Promise<Float32Array[]> {
   const output = embed.outputs.text;
-  const found = await session.run(textFeeds(session, embed, batch), [output]);
-  const vectors = readRows(found[output], output, { rows: batch.length, width: embed.dimension });
+  const found = await session.run(feeds, [output]);
+  const rows = feeds['input_ids']?.dims[0] ?? 0;
+  const vectors = readRows(found[output], output, { rows, width: embed.dimension });
   return vectors.map(normalise);
 }
 
