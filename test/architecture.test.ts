@@ -21,7 +21,11 @@ const parts: [part: string, files: RegExp, mayImport: string[]][] = [
   ['compute', /^main\/compute\//, ['shared', 'lib', 'store', 'inference', 'compute']],
   ['services', /^main\/services\//, ['shared', 'lib', 'store', 'inference', 'compute']],
   ['job', /^main\/index(?:-job|ing)\.ts$/, ['shared', 'lib', 'store', 'compute', 'services', 'job']],
-  ['engine', /^main\/engine\.ts$/, ['shared', 'lib', 'store', 'compute', 'services', 'job']],
+  [
+    'engine',
+    /^main\/engine(?:-models)?\.ts$/,
+    ['shared', 'lib', 'store', 'compute', 'services', 'job', 'engine'],
+  ],
   ['web', /^main\/web[^/]*\.ts$/, ['shared', 'lib', 'web']],
   ['cli', /^main\/cli(?:\.ts|\/)/, ['shared', 'lib', 'engine', 'web', 'cli']],
   ['electron', /^main\/(?:index\.ts|electron\/)/, ['shared', 'lib', 'engine', 'web', 'cli', 'electron']],

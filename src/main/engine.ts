@@ -1,13 +1,13 @@
 /** The composition root: the whole application as one plain object that any host can hold. */
 import path from 'node:path';
-import type { Engine, ModelInfo } from '../shared/contract.ts';
+import type { Engine } from '../shared/contract.ts';
 import { AppError } from '../shared/errors.ts';
 import { Lanes } from './compute/lanes.ts';
 import type { Fork } from './compute/ports.ts';
 import { places } from './lib/places.ts';
 import { listRoots } from './store/browse.ts';
 import { libraryExists, openLibrary, type ReadDb, type WriteDb } from './store/database.ts';
-import { reconcile } from './store/decisions.ts';
+import { judge, reconcile } from './store/decisions.ts';
 import { removeRoot } from './store/files.ts';
 import { thumbnail } from './store/results.ts';
 import { clearMessages, writeCaption } from './store/texts.ts';
@@ -16,17 +16,11 @@ import { classify } from './services/classify.ts';
 import { catalog } from './services/catalog.ts';
 import { examine } from './services/doctor.ts';
 import { exportCaptions, requireFolder, type ExportProgress } from './services/export.ts';
+import { modelCalls } from './engine-models.ts';
 import { Indexing } from './indexing.ts';
 import { Jobs } from './services/jobs.ts';
 import { addFolder } from './services/library.ts';
-import {
-  connectFolder,
-  copyModel,
-  deleteModel,
-  licenceText,
-  planCopy,
-  tidyModels,
-} from './services/model-folders.ts';
+import { tidyModels } from './services/model-folders.ts';
 import { Models } from './services/models.ts';
 import { listFolder } from './services/home-folders.ts';
 import { Pictures } from './services/pictures.ts';
@@ -100,13 +94,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await (await searching.get()).refresh({ rebuild: true });
   };
 
-  /** A model's folder has come into the library: everyone hears of it. */
-  async function arrived(id: string): Promise<ModelInfo> {
-    await models.look(false);
-    onChange();
-    return models.info(models.find(id));
-  }
-
   const indexing = new Indexing(
     { db, writes, library, jobs, models, lanes, rebuild },
     writer ? options.watchMs : undefined,
@@ -151,6 +138,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       );
     },
     similar: async (args) => await similar(await finding(), args),
+    async judge({ query, photos, good }) {
+      const found = await Promise.all(photos.map((photo) => ask.find(photo)));
+      judge(writes(), query, found, good);
+    },
     listFolder: ({ path }) => listFolder(path),
     caption: (args, signal) => ask.caption(args, signal),
     async writeCaption({ id, text }) {
@@ -185,39 +176,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         signal,
       );
     },
-    models: ({ verify = false, id }) => models.list(verify, id),
-    async addModel(args, signal) {
-      writes();
-      const taken = new Set(
-        (await models.list(false)).flatMap(({ id, state }) => (state === 'missing' ? [] : id)),
-      );
-      const copy = await planCopy(args, addedDir, taken);
-      await jobs.attend('model', (progress, stop) => copyModel(copy, progress, stop), signal);
-      return await arrived(copy.manifest.id);
-    },
-    async connectModel(args) {
-      writes();
-      return await arrived((await connectFolder(args, addedDir)).id);
-    },
-    async removeModel({ id }) {
-      const db = writes();
-      const model = models.removable(id);
-      if (lanes.busy(model.dir))
-        throw new AppError('busy', `${model.name} is answering. Wait for it, or stop it.`);
-      await lanes.leave(model.dir);
-      await deleteModel(model.dir);
-      await models.forget(db, model);
-      onChange();
-    },
-    async useModel({ role, id }) {
-      if (role === 'search') return await indexing.withModel(id);
-      await models.choose(writes(), role, id);
-      return null;
-    },
-    async licence({ id }) {
-      const { dir, manifest } = models.find(id);
-      return { text: await licenceText(dir, manifest) };
-    },
+    ...modelCalls({ db, writes, jobs, models, lanes, indexing, addedDir, onChange }),
     doctor: async () => {
       const model = await models.use('search');
       return await examine({

@@ -18,6 +18,8 @@ export interface IndexJob {
   /** The model that looks at photos, and the one that writes captions; null where there is none. */
   model: Usable | null;
   writer: Usable | null;
+  /** A model that looks as well, though another searches; null for none. */
+  also: Usable | null;
   captions: boolean;
   /** Reads what failed before once more. */
   retry: boolean;
@@ -36,14 +38,18 @@ export async function runIndex(job: IndexJob, progress: Progress, signal: AbortS
   const scanned = await scanAll(job, progress, signal);
   const rootIds = [...new Set(job.targets.map(({ root }) => root.id))];
   if (job.retry) retryFailed(db, rootIds);
-  const version = model?.version ?? null;
-  const deps = { db, lane: lanes.index(model), model: version, captions: writer?.version === version };
   const phase = {
     total: (count: number): void => progress.phase('index', count),
     done: (count: number): void => progress.done(count),
     pass: () => progress.pass(),
   };
-  const indexed = await indexPending(deps, rootIds, phase, signal);
+  const lookWith = (model: Usable | null): Promise<IndexOutcome> => {
+    const version = model?.version ?? null;
+    const deps = { db, lane: lanes.index(model), model: version, captions: writer?.version === version };
+    return indexPending(deps, rootIds, phase, signal);
+  };
+  const indexed = await lookWith(model);
+  if (job.also) indexed.indexed = Math.max(indexed.indexed, (await lookWith(job.also)).indexed);
   if (scanned.some((result) => result.presenceChanged)) await job.onPresence();
   await progress.pass();
   await job.onIndexed();

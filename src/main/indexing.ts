@@ -22,7 +22,7 @@ export interface IndexingDeps {
   rebuild: () => Promise<void>;
 }
 
-type How = Pick<Args<'index'>, 'captions' | 'retry' | 'accept'>;
+type How = Pick<Args<'index'>, 'captions' | 'retry' | 'accept' | 'model'>;
 
 export class Indexing {
   readonly #deps: IndexingDeps;
@@ -45,6 +45,7 @@ export class Indexing {
   async start({ folders, samples = false, ...how }: Args<'index'>): Promise<Job> {
     const { jobs } = this.#deps;
     const db = this.#deps.writes();
+    if (how.model !== undefined) await this.#deps.models.named(how.model, 'search');
     const named = samples ? [places.samples] : folders;
     const targets = named ? await addFolders(db, named) : this.#all();
     // A look of Iris' own makes way, and is made up for later.
@@ -86,7 +87,9 @@ export class Indexing {
     const onIndexed = async (): Promise<void> => {
       if (models.settle(db)) await rebuild();
     };
-    const told = { captions, retry, accept, onPresence: rebuild, onIndexed };
+    const asked = how.model === undefined ? null : await models.named(how.model, 'search');
+    const also = asked?.version === model?.version ? null : asked;
+    const told = { also, captions, retry, accept, onPresence: rebuild, onIndexed };
     const job = { db, lanes, model, writer, targets, ...told };
     return jobs.start((progress, signal) => runIndex(job, progress, signal), ground);
   }

@@ -11,6 +11,7 @@ import type {
   CaptionAnswer,
   ChatEvent,
   Classification,
+  Comparison,
   Day,
   Doctor,
   ExportReport,
@@ -92,6 +93,8 @@ export const schemas = {
     accept: z.boolean().optional(),
     /** Reads again what failed before. */
     retry: z.boolean().optional(),
+    /** Looks with this model too, which need not search yet: to compare it, or to choose it without a wait. */
+    model: model.optional(),
   }),
   problems: z.object({ offset: z.int().min(0), limit: z.int().min(1).max(1000) }),
   listFolder: z.object({ path: z.string().optional() }),
@@ -126,6 +129,12 @@ export const schemas = {
   searches: z.object({}),
   saveSearch: z.object({ name: word, query: text, filter }),
   removeSearch: z.object({ id }),
+  judge: z.object({
+    query: word,
+    photos: z.array(photoRef).min(1).max(1000),
+    /** Whether they are what was searched for; null takes back what was said. */
+    good: z.boolean().nullable(),
+  }),
   rate: z.object({ ids, rating: z.int().min(0).max(5) }),
   tag: z.object({ ids, add: z.array(word).max(50), remove: z.array(word).max(50) }),
   settings: z.object({}),
@@ -193,6 +202,7 @@ export const schemas = {
   }),
   removeModel: z.object({ id: model }),
   useModel: z.object({ role: z.enum(roles), id: model }),
+  compareModels: z.object({ ids: z.tuple([model, model]) }),
   licence: z.object({ id: model }),
   doctor: z.object({}),
   events: z.object({}),
@@ -245,6 +255,8 @@ export interface Api {
   searches(args: Args<'searches'>): Promise<SavedSearch[]>;
   saveSearch(args: Args<'saveSearch'>): Promise<SavedSearch>;
   removeSearch(args: Args<'removeSearch'>): Promise<void>;
+  /** A person's thumbs up or down: what `compareModels` measures models by. */
+  judge(args: Args<'judge'>): Promise<void>;
   /** A person's stars; 0 takes them back, also where the file carries some. */
   rate(args: Args<'rate'>): Promise<void>;
   tag(args: Args<'tag'>): Promise<void>;
@@ -277,6 +289,11 @@ export interface Api {
    * the job that makes it look is given, or null where nothing waits.
    */
   useModel(args: Args<'useModel'>): Promise<Job | null>;
+  /**
+   * Which of two models finds better what this person searches for: by their thumbs, over an index of each.
+   * Throws AppError('model') where one has not looked at every photo yet; `index` with `model` lets it.
+   */
+  compareModels(args: Args<'compareModels'>): Promise<Comparison>;
   /** The text of a model's licence. */
   licence(args: Args<'licence'>): Promise<{ text: string }>;
   doctor(args: Args<'doctor'>): Promise<Doctor>;

@@ -1,6 +1,8 @@
 /** The values that calls of the contract carry: plain, JSON-safe. */
 import type { Filter } from './contract.ts';
 
+export type * from './dto-models.ts';
+
 export interface Root {
   id: number;
   path: string;
@@ -118,6 +120,8 @@ export interface SearchHit extends FilePath {
   why: Why[];
   /** Above the divider between likely and weaker matches. */
   likely: boolean;
+  /** Whether a person said that it is what they searched for with these words. */
+  good?: boolean;
 }
 
 export interface SearchAnswer {
@@ -274,24 +278,6 @@ export interface ModelInfo {
   roles: Role[];
   /** Chosen for search, but so many photos wait for it to look at them, and until then another searches; else null. */
   waiting: number | null;
-}
-
-export interface Doctor {
-  versions: Record<string, string>;
-  library: { path: string; schema: number; integrity: string; bytes: Record<string, number> };
-  counts: { photos: number; searchable: number; captioned: number; failed: number };
-  /** Each provider that was tried, with its timed proof. */
-  providers: {
-    name: string;
-    used: boolean;
-    imagesPerSecond: number | null;
-    /** Cosine of its embeddings with the CPU's. */
-    cosine: number | null;
-    reason: string | null;
-  }[];
-  models: ModelInfo[];
-  connections: string;
-  ok: boolean;
 }
 
 /** `photos` says that so many have been changed by a person, in whichever window; `models`, that one came, went or took over. */

@@ -87,6 +87,16 @@ describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
     await box.fill('dogs');
     await busy.waitFor();
     await busy.waitFor({ state: 'detached' });
+    // Thumbs: models are compared by them.
+    await photo(page, 0).click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Right for this search' }).click();
+    await page.getByRole('option', { name: /right, you said/ }).waitFor();
+    expect(calls('judge')).toEqual([
+      expect.stringMatching(/^judge {"query":"dogs?","photos":\[{"id":\d+}],"good":true}$/),
+    ]);
+    await photo(page, 0).click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Take back what I said' }).click();
+    await page.getByRole('option', { name: /right, you said/ }).waitFor({ state: 'detached' });
   });
 
   test('a photo’s menu finds those like it; the chip ends it', async () => {

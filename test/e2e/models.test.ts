@@ -28,6 +28,11 @@ describe.skipIf(!hasChromium())('models in the page', () => {
 
     const card = page.getByRole('listitem').filter({ hasText: 'Added by you' });
     await card.getByText('Not in use').waitFor();
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
+    await page.getByText('Too few to tell: 3 searches').waitFor();
+    await page.getByText('8 searches with 21 photos').waitFor();
+    expect(calls('compareModels')).toEqual(['compareModels {"ids":["iris-starter","big-talker"]}']);
+    await expectAccessible(page);
     await page.getByLabel('Answers and talks').selectOption('Big talker');
     await card.getByText('Talks', { exact: true }).waitFor();
     expect(await card.getByRole('button', { name: 'Remove Big talker' }).count()).toBe(0);

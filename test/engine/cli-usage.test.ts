@@ -14,6 +14,7 @@ const commands = [
   'classify',
   'chat',
   'export',
+  'judge',
   'models',
   'doctor',
   'serve',
@@ -52,6 +53,7 @@ describe('iris', { timeout: 240_000 }, () => {
     ['a template without its place', ['classify', 'photo.jpg', 'cat', '--template', 'a photo']],
     ['no format', ['export']],
     ['an unknown role', ['models', 'use', 'paint', 'iris-starter']],
+    ['an unknown verdict', ['judge', 'cat', 'perhaps', 'photo.jpg']],
     ['an unknown format', ['export', '--format', 'pdf']],
   ])('ends with 2 for %s, says why on standard error, and prints nothing', async (_, args) => {
     const ran = await iris(['--library', library, '--json', ...args]);

@@ -20,6 +20,7 @@ export type LibraryPart = Pick<
   | 'searches'
   | 'saveSearch'
   | 'removeSearch'
+  | 'judge'
   | 'rate'
   | 'tag'
   | 'settings'
@@ -88,6 +89,10 @@ export function fakeLibrary({ photos, note, find, emit }: FakeLibrary): LibraryP
         saved.findIndex((search) => search.id === args.id),
         1,
       );
+      return Promise.resolve();
+    },
+    judge(args) {
+      note('judge', args);
       return Promise.resolve();
     },
     rate(args) {

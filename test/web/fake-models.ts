@@ -1,6 +1,13 @@
 /** The fake engine's models: the one that comes with it, others that a test adds, and who does what. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine, Job, LibraryEvent, LibraryStatus, ModelInfo } from '../../src/shared/contract.ts';
+import type {
+  Comparison,
+  Engine,
+  Job,
+  LibraryEvent,
+  LibraryStatus,
+  ModelInfo,
+} from '../../src/shared/contract.ts';
 import { AppError, throwIfAborted } from '../../src/shared/errors.ts';
 import { runningJob } from './fake-world.ts';
 
@@ -67,7 +74,14 @@ export interface FakeModels {
   now: () => Pick<LibraryStatus, 'models' | 'replaced'>;
   calls: Pick<
     Engine,
-    'models' | 'addModel' | 'connectModel' | 'classify' | 'removeModel' | 'useModel' | 'licence'
+    | 'models'
+    | 'addModel'
+    | 'compareModels'
+    | 'connectModel'
+    | 'classify'
+    | 'removeModel'
+    | 'useModel'
+    | 'licence'
   >;
 }
 
@@ -173,6 +187,17 @@ export function fakeModels({ troubles, two, note, emit }: FakeModelsOptions): Fa
         chosen.roles.push(args.role);
         emit({ type: 'models' });
         return Promise.resolve(null);
+      },
+      compareModels(args) {
+        note('compareModels', args);
+        const side = (id: string, recall: number): Comparison['models'][number] => ({
+          ...{ id, name: find(id).name, wrong: 1 },
+          recall: { 1: recall / 2, 5: recall, 10: recall },
+        });
+        return Promise.resolve({
+          ...{ searches: 8, photos: 21, refused: 3, unjudged: 1, alike: 0.62, wins: [1, 2], p: 1 },
+          ...{ models: [side(args.ids[0], 0.5), side(args.ids[1], 0.75)], better: null, each: [] },
+        });
       },
       licence: ({ id }) => Promise.resolve({ text: `${find(id).license}\n\nPermission is hereby granted…` }),
     },

@@ -64,13 +64,17 @@ export async function shown<T>(engine: Engine, call: () => Promise<T>): Promise<
 export interface IndexOptions extends Common {
   captions: boolean;
   acceptDeletions?: true;
+  model?: string;
 }
 
 export async function index(folders: string[], options: IndexOptions): Promise<number> {
   const { captions, acceptDeletions } = options;
   const absolute = folders.map((folder) => path.resolve(folder));
   const job = await withEngine(options, 'write', 'iris index', (engine) =>
-    indexFolders(engine, { folders: absolute, captions, ...(acceptDeletions && { accept: true }) }),
+    indexFolders(engine, {
+      ...{ folders: absolute, captions, ...modelOf(options) },
+      ...(acceptDeletions && { accept: true }),
+    }),
   );
   if (job.error !== null) throw new AppError('internal', job.error);
   const { report } = job;

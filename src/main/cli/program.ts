@@ -7,6 +7,7 @@ import { classify } from './classify.ts';
 import { chat } from './chat.ts';
 import * as commands from './commands.ts';
 import { exportAll, fieldList, type ExportOptions } from './export.ts';
+import { compareModels, judgePhotos, verdicts } from './compare.ts';
 import { addModel, connectModel, listModels, removeModel, useModel, verifyModels } from './models.ts';
 import { say } from './output.ts';
 import { startApp } from './start.ts';
@@ -44,6 +45,7 @@ function program(host: Host): Command {
     .description('index folders: read, embed and caption every photo in them')
     .option('--no-captions', 'make photos searchable, but leave captions for later')
     .option('--accept-deletions', 'files that are missing were deleted on purpose, however many')
+    .option('--model <id>', 'let this model look too, beside the one that searches')
     .action(run(commands.index));
   iris
     .command('search')
@@ -94,6 +96,13 @@ function program(host: Host): Command {
     .option('--fields <names>', 'columns of csv and jsonl, such as caption,takenAt,size', fieldList)
     .option('--dry-run', 'write nothing; say what would be written')
     .action(run((options: ExportOptions) => exportAll(options)));
+  iris
+    .command('judge')
+    .argument('<query>', 'what was searched for')
+    .addArgument(new Argument('<verdict>', 'whether they are that; none takes it back').choices(verdicts))
+    .argument('<file...>', 'photos of the library')
+    .description('say whether photos are what a search was for: "models compare" measures by it')
+    .action(run(judgePhotos));
   modelCommands(iris, run);
   iris
     .command('doctor')
@@ -143,6 +152,13 @@ function modelCommands(iris: Command, run: Run): void {
     .argument('<id>', 'a model of the list')
     .description('choose the model that searches, writes captions, or answers and chats')
     .action(run(useModel));
+  models
+    .command('compare')
+    .argument('<id>', 'a model of the list that can search')
+    .argument('<other>', 'another one')
+    .option('--build', 'let them look at the photos that they have not seen; meanwhile searches go on')
+    .description('say which finds better what you search for, by your saved searches and thumbs')
+    .action(run(compareModels));
   models
     .command('verify')
     .argument('[id]', 'a model of the list; all without it')

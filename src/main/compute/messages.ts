@@ -76,6 +76,8 @@ export type Likeness = { id: number } | { vector: Uint8Array };
 
 export interface SearchLane {
   search(args: { query: string; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
+  /** The photos that show most of what the words say, best first, whatever their captions and names say. */
+  looks(args: { query: string; filter?: Filter | undefined; limit: number }): Promise<number[]>;
   /** Photos by how much they look like one, which is left out itself. */
   similar(args: { to: Likeness; filter?: Filter | undefined; limit: number }): Promise<SearchAnswer>;
   /** How well texts fit a photo's vector (float16 bytes); null where nothing says how likely a cosine makes them. */

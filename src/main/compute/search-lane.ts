@@ -3,6 +3,7 @@ import type { Filter, SearchAnswer, Why } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { Model } from '../inference/model.ts';
 import type { ReadDb } from '../store/database.ts';
+import { judged } from '../store/decisions.ts';
 import { photoIds } from '../store/filter.ts';
 import { embeddingsAfter } from '../store/results.ts';
 import { matchWords } from '../store/texts.ts';
@@ -120,10 +121,13 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
     const ids = found.map(({ photoId }) => photoId);
     const photos = summaries(db, ids);
     const paths = photoPaths(db, ids);
+    const said = judged(db, query);
     const hits = found.flatMap(({ photoId, score, why, likely }) => {
       const photo = photos.get(photoId);
       const path = paths.get(photoId);
-      return photo && path ? [{ photo, ...pathFields(path), score, why, likely }] : [];
+      const good = said.get(photoId);
+      const hit = { ...pathFields(path ?? Buffer.alloc(0)), score, why, likely };
+      return photo && path ? [{ photo, ...hit, ...(good !== undefined && { good }) }] : [];
     });
     const searchable = matrix?.size ?? 0;
     return { query, hits, searchable, waiting: Math.max(0, shownPhotos(db) - searchable) };
@@ -143,6 +147,11 @@ export function createSearchLane(db: ReadDb, loadModel: () => Promise<Model | un
       };
       const answer = dressed(query, fuse(lists).slice(0, limit));
       return { ...answer, ...(glossed && { gloss: glossed.text }) };
+    },
+    async looks({ query, filter, limit }) {
+      const parsed = parseQuery(query);
+      const ranked = await byLooks((await readable(parsed)) ?? parsed, limit, scope(filter, parsed));
+      return ranked.slice(0, limit).map(({ photoId }) => photoId);
     },
     async similar({ to, filter, limit }) {
       const rows = await catchUp(await loadModel());

@@ -125,9 +125,9 @@ export class Models {
       throw new AppError('model', this.notice ?? 'No model here can write about photos. Add one that can.');
     }
     const [captioner, language] = id.split('+');
-    if (captioner === undefined || language === undefined) return await this.#named(id, ability);
-    const seeing = await this.#named(captioner, 'caption');
-    const reading = await this.#named(language, 'language');
+    if (captioner === undefined || language === undefined) return await this.named(id, ability);
+    const seeing = await this.named(captioner, 'caption');
+    const reading = await this.named(language, 'language');
     return { ...reading, version: `${seeing.version}+${reading.version}`, captioner: seeing };
   }
 
@@ -135,7 +135,7 @@ export class Models {
   async toJudge(id?: string): Promise<Usable> {
     if (id !== undefined) {
       const abilities = this.find(id).can;
-      return await this.#named(id, abilities.includes('match') ? 'match' : 'caption');
+      return await this.named(id, abilities.includes('match') ? 'match' : 'caption');
     }
     const first = this.serving('search').model?.id;
     for (const each of [first, ...this.#found.map((model) => model.id)]) {
@@ -190,7 +190,7 @@ export class Models {
 
   /** Keeps a choice. One for search waits until it has seen what the model before it has seen. */
   async choose(db: WriteDb, role: Role, id: string): Promise<void> {
-    const model = await this.#named(id, role);
+    const model = await this.named(id, role);
     const { searching, ...others } = modelChoices(db);
     const choices: ModelChoices = { ...others, ...(searching !== undefined && { searching }), [role]: id };
     if (role === 'search') {
@@ -257,7 +257,8 @@ export class Models {
     return (this.#find(id) ?? null) as Usable | null;
   }
 
-  async #named(id: string, ability: Ability): Promise<Usable> {
+  /** This model, if it can do this, whether it does or not. Throws AppError('model'). */
+  async named(id: string, ability: Ability): Promise<Usable> {
     const { can, name } = this.find(id);
     const model = this.#able(id, ability);
     if (model && (await this.#check(model)) === null) return model;

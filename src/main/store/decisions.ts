@@ -77,6 +77,51 @@ export function removeSearch(db: WriteDb, id: number): void {
     throw new AppError('not-found', `There is no saved search ${id}. It may have been removed already.`);
 }
 
+/** Thumbs up, down, or taken back, for these photos as answers to these words. Throws AppError('not-found') for a file that is no photo of the library. */
+export function judge(
+  db: WriteDb,
+  query: string,
+  photos: readonly { photoId: number | undefined; path: Buffer }[],
+  good: boolean | null,
+): void {
+  const stranger = photos.find(({ photoId }) => photoId === undefined);
+  if (stranger)
+    throw new AppError(
+      'not-found',
+      `${stranger.path.toString()} is no photo of the library. Index its folder first.`,
+    );
+  const list = JSON.stringify([...new Set(photos.map(({ photoId }) => photoId))]);
+  if (good === null)
+    db.run(
+      'DELETE FROM judgement WHERE query = ?1 AND photo_id IN (SELECT value FROM json_each(?2))',
+      tidy(query),
+      list,
+    );
+  else
+    db.run(
+      'INSERT OR REPLACE INTO judgement (query, photo_id, good) SELECT ?1, value, ?2 FROM json_each(?3)',
+      tidy(query),
+      Number(good),
+      list,
+    );
+}
+
+/** What a person said of photos found with these words, by photo. */
+export function judged(db: ReadDb, query: string): Map<number, boolean> {
+  const rows = db.all<{ id: number; good: number }>(
+    'SELECT photo_id AS id, good FROM judgement WHERE query = ?',
+    tidy(query),
+  );
+  return new Map(rows.map(({ id, good }) => [id, good === 1]));
+}
+
+/** Words that were searched for and judged, in order. */
+export function judgedQueries(db: ReadDb): string[] {
+  return db
+    .all<{ query: string }>('SELECT DISTINCT query FROM judgement ORDER BY query')
+    .map(({ query }) => query);
+}
+
 export function settings(db: ReadDb): Settings {
   const rows = db.all<{ key: SettingKey; value: string }>(
     "SELECT key, value FROM setting WHERE key NOT LIKE 'model:%'",

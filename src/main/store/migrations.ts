@@ -84,6 +84,13 @@ export const libraryMigrations: readonly string[] = [
   'ALTER TABLE main.message ADD COLUMN answers TEXT;',
   // How sure the model was of an answer, as JSON: the contract's Sureness.
   'ALTER TABLE main.message ADD COLUMN sureness TEXT;',
+  // What a person said of a photo that a search found: whether it is what they looked for.
+  `CREATE TABLE main.judgement (
+     query TEXT NOT NULL,
+     photo_id INTEGER NOT NULL REFERENCES photo (id),
+     good INTEGER NOT NULL CHECK (good IN (0, 1)),
+     PRIMARY KEY (query, photo_id)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** `cache.db`: everything that can be computed again from the photos. */

@@ -168,6 +168,18 @@ export function unseenBy(db: ReadDb, model: string, before: string): number {
   );
 }
 
+/** How many photos that can be read `model` has not seen, and how many there are. */
+export function unseen(db: ReadDb, model: string): { unseen: number; photos: number } {
+  const found = db.get<{ unseen: number; photos: number }>(
+    `SELECT count(*) AS photos, count(*) - count(e.photo_id) AS unseen FROM cache.metadata m
+     LEFT JOIN cache.embedding e ON e.photo_id = m.photo_id AND e.model = ?
+     WHERE EXISTS (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND f.present = 1
+                   AND f.id NOT IN (SELECT file_id FROM cache.problem))`,
+    model,
+  );
+  return found ?? { unseen: 0, photos: 0 };
+}
+
 /** What a model that goes away has seen; its captions stay, as they are shown. */
 export function forgetModel(db: WriteDb, model: string): void {
   db.transaction(() => {

@@ -83,6 +83,28 @@ const en = {
   intact: 'intact',
   versions: 'Versions',
   mb: (count: string): string => `${count} MB`,
+  compare: {
+    title: 'Which finds better?',
+    help: 'By your saved searches, and by what you said of photos they found: in a search, right-click a photo.',
+    first: 'First model',
+    second: 'Second model',
+    go: 'Compare',
+    going: 'Comparing…',
+    build: (name: string): string => `Let ${name} look at all photos`,
+    building: 'It looks at the photos; meanwhile the other model finds them.',
+    model: 'Model',
+    recall: (k: number): string => `Recall@${k}`,
+    wrong: 'Wrong in first ten',
+    rests: (searches: number, photos: number): string =>
+      `Rests on ${searches} searches with ${photos} photos that you said are right, and on looks alone.`,
+    unjudged: (count: number): string => `${count} saved searches have no judged photo yet.`,
+    alike: (share: string): string => `Of the first ten, ${share} are the same with both.`,
+    better: (name: string, p: string): string => `${name} finds better (p = ${p}).`,
+    none: 'Nothing to compare by yet: say of some photos whether they are what you searched for.',
+    few: (differ: number): string =>
+      `Too few to tell: ${differ} searches come out differently, and at least six must.`,
+    even: (p: string): string => `No clear difference (p = ${p}).`,
+  },
 };
 
 export type ModelWords = typeof en;
@@ -160,6 +182,26 @@ const zh: ModelWords = {
   intact: '完好',
   versions: '版本',
   mb: (count) => `${count} MB`,
+  compare: {
+    title: '哪个查找得更好？',
+    help: '依据您保存的搜索，以及您对找到的照片的判断：在搜索结果中右键点击照片即可。',
+    first: '第一个模型',
+    second: '第二个模型',
+    go: '比较',
+    going: '正在比较…',
+    build: (name) => `让 ${name} 看完所有照片`,
+    building: '它正在查看照片；期间仍由另一个模型查找。',
+    model: '模型',
+    recall: (k) => `召回率@${k}`,
+    wrong: '前十张中不符合的',
+    rests: (searches, photos) => `依据 ${searches} 次搜索中您说符合的 ${photos} 张照片，并且只看画面。`,
+    unjudged: (count) => `还有 ${count} 个保存的搜索没有判断过的照片。`,
+    alike: (share) => `前十张中有 ${share} 两者相同。`,
+    better: (name, p) => `${name} 查找得更好（p = ${p}）。`,
+    none: '还没有可供比较的依据：请先说说一些照片是否符合您的搜索。',
+    few: (differ) => `太少，无法判断：有 ${differ} 次搜索结果不同，至少需要六次。`,
+    even: (p) => `没有明显差别（p = ${p}）。`,
+  },
 };
 
 export const modelWords: Record<Language, ModelWords> = { en, zh };

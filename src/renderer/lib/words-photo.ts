@@ -22,6 +22,15 @@ const en = {
     title: 'Rating',
     stars: (n: number): string => (n === 1 ? '1 star' : `${n} stars`),
   },
+  thumbs: {
+    right: 'Right for this search',
+    wrong: 'Wrong for this search',
+    unsaid: 'Take back what I said',
+    isRight: 'right, you said',
+    isWrong: 'wrong, you said',
+    judged: 'Kept. Models are compared by what you say.',
+    takenBack: 'Taken back',
+  },
   tags: {
     title: 'Tags',
     add: 'Add a tag',
@@ -122,6 +131,15 @@ const zh: PhotoWords = {
     small: '现在读不到原文件，这里显示的是 Iris 保存的小图。',
   },
   stars: { title: '评分', stars: (n) => `${n} 星` },
+  thumbs: {
+    right: '符合这次搜索',
+    wrong: '不符合这次搜索',
+    unsaid: '撤回我的判断',
+    isRight: '您说它符合',
+    isWrong: '您说它不符合',
+    judged: '已记下。比较模型时会用到您的判断。',
+    takenBack: '已撤回',
+  },
   tags: { title: '标签', add: '添加标签', hint: '添加标签', remove: (tag) => `移除标签“${tag}”` },
   similar: {
     title: '相似的照片',

@@ -99,6 +99,23 @@ export class Seeker {
     }
   }
 
+  /** What was said of a photo found with these words; undefined where nothing was. */
+  good(id: number): boolean | undefined {
+    return this.answer?.hits.find(({ photo }) => photo.id === id)?.good;
+  }
+
+  /** Keeps whether these photos are what was searched for; null takes it back. */
+  async judge(ids: readonly number[], good: boolean | null): Promise<void> {
+    const { answer } = this;
+    if (!answer) return;
+    await api.judge({ query: answer.query, photos: ids.map((id) => ({ id })), good });
+    const hits = answer.hits.map(({ good: before, ...hit }) => {
+      const now = ids.includes(hit.photo.id) ? (good ?? undefined) : before;
+      return now === undefined ? hit : { ...hit, good: now };
+    });
+    if (this.answer === answer) this.answer = { ...answer, hits };
+  }
+
   patch(ids: ReadonlySet<number>, change: Partial<PhotoSummary>): void {
     if (!this.answer) return;
     const hits = this.answer.hits.map((hit) =>
