@@ -35,6 +35,7 @@ function placeModels(withStarter: boolean): void {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   const source = path.join(root, 'models');
+  place(path.join(source, 'catalogue.json'), path.join(target, 'catalogue.json'));
   const ids = readdirSync(source).filter((id) => existsSync(path.join(source, id, 'model.json')));
   for (const id of ids.filter((name) => withStarter || name !== starter))
     for (const entry of readdirSync(path.join(source, id), { withFileTypes: true, recursive: true })) {

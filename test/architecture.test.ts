@@ -23,7 +23,7 @@ const parts: [part: string, files: RegExp, mayImport: string[]][] = [
   ['job', /^main\/index(?:-job|ing)\.ts$/, ['shared', 'lib', 'store', 'compute', 'services', 'job']],
   [
     'engine',
-    /^main\/engine(?:-models)?\.ts$/,
+    /^main\/(?:engine(?:-models)?|downloading)\.ts$/,
     ['shared', 'lib', 'store', 'compute', 'services', 'job', 'engine'],
   ],
   ['web', /^main\/web[^/]*\.ts$/, ['shared', 'lib', 'web']],
@@ -38,6 +38,7 @@ const keepers: Record<string, RegExp> = {
   electron: /^(?:main\/index\.ts|main\/electron\/|preload\/)/,
   'better-sqlite3': /^main\/store\//,
   'onnxruntime-node': /^main\/inference\/session\.ts$/,
+  '@huggingface': /^main\/(?:inference\/|lib\/hub\.ts$)/,
   // The endpoint family sends a photo as a file, which no other model reads.
   sharp: /^main\/(?:compute\/|inference\/families\/endpoint\.ts$)/,
 };
@@ -106,6 +107,15 @@ describe('architecture', () => {
 
   it('has imports along the arrows only', () => {
     expect(imports.map(fault).filter((found) => found !== undefined)).toEqual([]);
+  });
+
+  it('opens connections in three places: to a hub, to a server that a person connected, and to itself', () => {
+    const opening = files.filter((file) => /\bfetch\(/.test(readFileSync(path.join(src, file), 'utf8')));
+    expect(opening.sort()).toEqual([
+      'main/inference/families/endpoint.ts',
+      'main/lib/hub-calls.ts',
+      'shared/http.ts',
+    ]);
   });
 
   it('has no import whose target cannot be read from the source', () => {

@@ -2,6 +2,7 @@
 import type { Engine, ModelInfo } from '../shared/contract.ts';
 import { AppError } from '../shared/errors.ts';
 import type { Lanes } from './compute/lanes.ts';
+import { downloading, type DownloadCalls } from './downloading.ts';
 import type { Indexing } from './indexing.ts';
 import { compareModels, type Side } from './services/compare.ts';
 import type { Jobs } from './services/jobs.ts';
@@ -18,16 +19,21 @@ export interface ModelCallsDeps {
   indexing: Indexing;
   /** The folder of the models that a person added. */
   addedDir: string;
+  /** That of the models that came with Iris, and of the catalogue. */
+  modelsDir: string;
+  /** The hub's address, where a person named one. */
+  hub: string | undefined;
   onChange: () => void;
 }
 
-export type ModelCalls = Pick<
-  Engine,
-  'models' | 'addModel' | 'connectModel' | 'removeModel' | 'useModel' | 'compareModels' | 'licence'
->;
+export type ModelCalls = DownloadCalls &
+  Pick<
+    Engine,
+    'models' | 'addModel' | 'connectModel' | 'removeModel' | 'useModel' | 'compareModels' | 'licence'
+  >;
 
 export function modelCalls(deps: ModelCallsDeps): ModelCalls {
-  const { db, writes, jobs, models, lanes, indexing, addedDir, onChange } = deps;
+  const { db, writes, jobs, models, lanes, indexing, addedDir, modelsDir, hub, onChange } = deps;
 
   /** A model's folder has come into the library: everyone hears of it. */
   async function arrived(id: string): Promise<ModelInfo> {
@@ -37,6 +43,7 @@ export function modelCalls(deps: ModelCallsDeps): ModelCalls {
   }
 
   return {
+    ...downloading({ writes, jobs, models, into: addedDir, shipped: modelsDir, hub, arrived }),
     models: ({ verify = false, id }) => models.list(verify, id),
     async addModel(args, signal) {
       writes();

@@ -36,6 +36,8 @@ export interface EngineOptions {
   access: 'write' | 'read';
   /** Models that came with Iris; those a person adds are in the library. */
   modelsDir?: string;
+  /** Where models are downloaded from; the environment variable IRIS_HUB or the public hub without it. */
+  hub?: string;
   /** Who holds the library, for the message to others. */
   holder?: string;
   /** Execution provider for all lanes. */
@@ -176,7 +178,18 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         signal,
       );
     },
-    ...modelCalls({ db, writes, jobs, models, lanes, indexing, addedDir, onChange }),
+    ...modelCalls({
+      db,
+      writes,
+      jobs,
+      models,
+      lanes,
+      indexing,
+      addedDir,
+      onChange,
+      modelsDir,
+      hub: options.hub,
+    }),
     doctor: async () => {
       const model = await models.use('search');
       return await examine({

@@ -6,6 +6,7 @@
  * own route, never here.
  */
 import { z } from 'zod';
+import type { Catalogue } from './catalogue.ts';
 import type {
   AskAnswer,
   CaptionAnswer,
@@ -33,6 +34,7 @@ import type {
   TextEntry,
 } from './dto.ts';
 
+export type * from './catalogue.ts';
 export type * from './dto.ts';
 
 const id = z.int().positive();
@@ -42,6 +44,9 @@ const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 const word = z.string().trim().min(1).max(200);
 /** A model by id, as `models` tells it; `captioner+language` answers from the first one's caption alone. */
 const model = z.string().min(1).max(200);
+
+/** What a server or hub asks for. */
+const key = z.string().regex(/^[\x21-\x7e]{1,1000}$/, 'expected a key without blanks');
 
 /** A photo of the library by id, or any file by its absolute path. */
 export const photoRef = z.union([z.object({ id }), z.object({ path: z.string().min(1) })]);
@@ -190,16 +195,17 @@ export const schemas = {
     /** Agrees that photos leave this machine, where the address is another's. */
     remote: z.boolean().optional(),
     /** What the server asks for; it is kept for its owner's eyes only, and no call gives it back. */
-    key: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,1000}$/, 'expected a key without blanks')
-      .optional(),
+    key: key.optional(),
     /** The environment variable that holds the key, in place of `key`. */
     keyVariable: z
       .string()
       .regex(/^\w{1,100}$/)
       .optional(),
   }),
+  catalogue: z.object({}),
+  /** The key is for the hub alone and is not kept. */
+  downloadModel: z.object({ id: model, key: key.optional() }),
+  discardDownload: z.object({ id: model }),
   removeModel: z.object({ id: model }),
   useModel: z.object({ role: z.enum(roles), id: model }),
   compareModels: z.object({ ids: z.tuple([model, model]) }),
@@ -277,12 +283,18 @@ export interface Api {
    * in the form of onnx-community has none: it is read by its `config.json`, and one is made of it for the copy.
    */
   addModel(args: Args<'addModel'>, signal?: AbortSignal): Promise<ModelInfo>;
-  /** Deletes the library's copy of a model that was added and does nothing now. */
   /**
    * Adds a model behind an OpenAI-compatible server. Nothing is sent yet. Throws AppError('bad-request') for an
    * address that is no http(s) address, or another machine's without `remote`.
    */
   connectModel(args: Args<'connectModel'>): Promise<ModelInfo>;
+  /** What can be downloaded, and from where; nothing is asked of the network for it. */
+  catalogue(args: Args<'catalogue'>): Promise<Catalogue>;
+  /** Downloads a model of the catalogue as a job; what an earlier one left unfinished goes on. */
+  downloadModel(args: Args<'downloadModel'>): Promise<Job>;
+  /** Deletes what an unfinished download left. */
+  discardDownload(args: Args<'discardDownload'>): Promise<void>;
+  /** Deletes the library's copy of a model that was added and does nothing now. */
   removeModel(args: Args<'removeModel'>): Promise<void>;
   /**
    * Chooses a model. One for search takes over when it has looked at every photo that the one before it knows:

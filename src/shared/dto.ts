@@ -232,10 +232,12 @@ export interface IndexReport {
 
 export interface Job {
   id: number;
-  /** What is done, in photos; for `model`, which copies one into the library, in bytes. */
+  /** What is done, in photos; for `model`, which brings one into the library, in bytes. */
   kind: 'index' | 'export' | 'model' | 'rerank';
+  /** The id of the model that is downloaded. */
+  model?: string;
   state: 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
-  phase: 'scan' | 'index' | 'caption' | 'export' | 'copy' | 'match' | 'finished';
+  phase: 'scan' | 'index' | 'caption' | 'export' | 'copy' | 'download' | 'match' | 'finished';
   done: number;
   total: number;
   /** Items a second over the last ten seconds; 0 until known. */

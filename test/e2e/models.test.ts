@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { eventually, expectAccessible, hasChromium } from './browser.ts';
 import { fakePages } from './fake-pages.ts';
+import { runningJob } from '../web/fake-world.ts';
 
 describe.skipIf(!hasChromium())('models in the page', () => {
   const pages = fakePages('img.loaded, .first');
@@ -101,6 +102,32 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     await both.getByRole('button', { name: 'Try again' }).click();
     await both.waitFor({ state: 'detached' });
     await eventually(() => calls('chat').length).toBe(3);
+  });
+
+  test('one is downloaded after the page has said to whom it connects, and one that was cut goes on', async () => {
+    const page = await open();
+    await page.getByRole('link', { name: 'Models' }).click();
+    await page.getByText('Models to download').click();
+    await page.getByText('A download connects to https://hub.example when you start one').waitFor();
+    await page.getByText('Iris has no family for it yet.').waitFor();
+    const get = page.getByRole('button', { name: /^Download / });
+    expect(await get.count()).toBe(1);
+    await get.click();
+    const question = page.getByRole('group', { name: 'Connect to https://hub.example and download' });
+    await eventually(() => page.evaluate('document.activeElement.innerText')).toBe('Not now');
+    await expectAccessible(page);
+    expect(calls('downloadModel')).toEqual([]);
+    await question.getByRole('button', { name: 'Connect and download' }).click();
+    await page.getByText('244 MB / 610 MB · 6.1 MB/s · 60 s left').waitFor();
+    expect(calls('downloadModel')).toEqual(['downloadModel {"id":"clip-vit-b32"}']);
+    const cut = 'vision_model.onnx: https://hub.example gave 9 of 10 bytes and then no more.';
+    const job = { ...runningJob, id: 13, kind: 'model', model: 'clip-vit-b32', error: cut } as const;
+    pages.engine.emit({ type: 'job', job: { ...job, state: 'failed', phase: 'finished' } });
+    await page.getByRole('alert').getByText(cut).waitFor();
+    await get.getByText('Go on: 244 MB are here').waitFor();
+    await page.getByRole('button', { name: 'Delete what is here' }).click();
+    await get.getByText('Download', { exact: true }).waitFor();
+    expect(calls('discardDownload')).toEqual(['discardDownload {"id":"clip-vit-b32"}']);
   });
 
   test('a photo is described and asked by another model, where there is another', async () => {

@@ -9,6 +9,7 @@ import type {
   ModelInfo,
 } from '../../src/shared/contract.ts';
 import { AppError, throwIfAborted } from '../../src/shared/errors.ts';
+import { fakeCatalogue, type FakeCatalogue } from './fake-catalogue.ts';
 import { runningJob } from './fake-world.ts';
 
 const starter: ModelInfo = {
@@ -72,17 +73,18 @@ const talker: ModelInfo = {
 export interface FakeModels {
   models: ModelInfo[];
   now: () => Pick<LibraryStatus, 'models' | 'replaced'>;
-  calls: Pick<
-    Engine,
-    | 'models'
-    | 'addModel'
-    | 'compareModels'
-    | 'connectModel'
-    | 'classify'
-    | 'removeModel'
-    | 'useModel'
-    | 'licence'
-  >;
+  calls: FakeCatalogue['calls'] &
+    Pick<
+      Engine,
+      | 'models'
+      | 'addModel'
+      | 'compareModels'
+      | 'connectModel'
+      | 'classify'
+      | 'removeModel'
+      | 'useModel'
+      | 'licence'
+    >;
 }
 
 export interface FakeModelsOptions {
@@ -114,6 +116,7 @@ export function fakeModels({ troubles, two, note, emit }: FakeModelsOptions): Fa
       replaced: troubles ? [{ role: 'chat', id: gone.id, reason: gone.reason ?? '' }] : [],
     }),
     calls: {
+      ...fakeCatalogue(note, emit).calls,
       models: () => Promise.resolve(structuredClone(models)),
       async addModel(args, signal) {
         note('addModel', args);

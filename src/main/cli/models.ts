@@ -1,6 +1,7 @@
 /** `iris models`: what is here, adding and removing, giving a model its work, comparing hashes. */
 import path from 'node:path';
-import type { Args, ModelInfo, Role } from '../../shared/contract.ts';
+import process from 'node:process';
+import type { Args, CatalogueModel, Engine, ModelInfo, Role } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import { megabytes } from '../lib/progress.ts';
 import { validated } from '../lib/validate.ts';
@@ -27,6 +28,58 @@ export async function addModel(folder: string, options: Common & { dtype?: strin
   else print(lineOf(added));
   say(`"iris models use ROLE ${added.id}" gives it work; it can ${added.can.join(', ')}.`);
   return 0;
+}
+
+interface Downloading extends Common {
+  key?: boolean;
+  keyEnv?: string;
+  discard?: boolean;
+}
+
+/** The only command that connects to a hub, and says to which before it does; Ctrl-C keeps what is here. */
+export async function downloadModel(id: string | undefined, options: Downloading): Promise<number> {
+  if (id === undefined) return await tellCatalogue(options);
+  const secret = options.key ? await readSecret('Key of the hub: ') : undefined;
+  const key = options.keyEnv === undefined ? secret : process.env[options.keyEnv];
+  const args = validated('downloadModel', { id, ...(key !== undefined && { key }) }) as Args<'downloadModel'>;
+  return await withEngine(options, 'write', 'iris models download', async (engine) => {
+    if (options.discard) {
+      await engine.discardDownload({ id });
+      print(`What was downloaded of ${id} is deleted.`);
+      return 0;
+    }
+    const { hub } = await engine.catalogue({});
+    say(`Connecting to ${hub}, and to where it keeps its files. Nothing of yours is sent.`);
+    const ended = await followJob(engine, () => engine.downloadModel(args));
+    if (ended?.error) throw new AppError('internal', ended.error);
+    if (ended?.state === 'cancelled')
+      say('Cancelled. The same command goes on; --discard deletes what is here.');
+    return ended?.state === 'done' ? await tellNew(engine, id, options) : 1;
+  });
+}
+
+async function tellNew(engine: Engine, id: string, options: Common): Promise<number> {
+  const added = (await engine.models({})).filter((model) => model.id === id);
+  for (const model of added)
+    say(`"iris models use ROLE ${id}" gives it work; it can ${model.can.join(', ')}.`);
+  return await tell(options, added);
+}
+
+async function tellCatalogue(options: Common): Promise<number> {
+  const { hub, models } = await withEngine(options, 'read', 'iris models download', (engine) =>
+    engine.catalogue({}),
+  );
+  if (options.json) printJson({ hub, models });
+  else for (const model of models) print(knownLine(model));
+  say(`"iris models download ID" connects to ${hub}.`);
+  return 0;
+}
+
+function knownLine({ id, name, does, suits, bytes, memoryMb, license, ...model }: CatalogueModel): string {
+  const size = `about ${megabytes(bytes)} to download, ${memoryMb} MB of memory`;
+  const state = model.here ? '; it is here' : model.kept > 0 ? `; ${megabytes(model.kept)} are here` : '';
+  const cannot = model.cannot ? `; not to be downloaded: ${model.cannot.en}` : '';
+  return `${id}  ${name}, ${size}; ${license}; ${does.en} ${suits.en}${state}${cannot}`;
 }
 
 /** Adds a model behind a server; nothing is sent to it before it is asked. */

@@ -9,7 +9,7 @@ import { log } from '../lib/log.ts';
 import { duration, megabytes } from '../lib/progress.ts';
 
 /** Options that every command has. */
-export interface Common extends Pick<EngineOptions, 'fork' | 'watchMs'> {
+export interface Common extends Pick<EngineOptions, 'fork' | 'hub' | 'watchMs'> {
   library: string;
   json?: true;
 }
@@ -66,6 +66,7 @@ export async function withEngine<T>(
     access,
     holder,
     ...(options.fork && { fork: options.fork }),
+    ...(options.hub !== undefined && { hub: options.hub }),
     ...(options.watchMs !== undefined && { watchMs: options.watchMs }),
   });
   try {
@@ -96,6 +97,7 @@ const phases: Record<Job['phase'], string> = {
   caption: 'Describing',
   export: 'Writing',
   copy: 'Copying',
+  download: 'Downloading',
   match: 'Looking closer',
   finished: 'Done',
 };
@@ -120,11 +122,12 @@ export class ProgressLine {
 
 function lineOf(job: Job): string {
   if (job.phase === 'scan') return `${phases.scan}  ${job.done.toLocaleString('en')} files`;
-  if (job.phase === 'copy') return `${phases.copy}  ${megabytes(job.done)} of ${megabytes(job.total)}`;
+  const inBytes = job.phase === 'copy' || job.phase === 'download';
+  const count = inBytes ? megabytes : (photos: number): string => photos.toLocaleString('en');
   const parts = [
-    `${phases[job.phase]}  ${job.done.toLocaleString('en')} of ${job.total.toLocaleString('en')} photos`,
+    `${phases[job.phase]}  ${count(job.done)} of ${count(job.total)}${inBytes ? '' : ' photos'}`,
   ];
-  if (job.rate > 0) parts.push(`${job.rate.toFixed(1)} a second`);
+  if (job.rate > 0) parts.push(`${inBytes ? megabytes(job.rate) : job.rate.toFixed(1)} a second`);
   if (job.secondsLeft !== null && job.done > 0) parts.push(`${duration(job.secondsLeft)} left`);
   return parts.join(', ');
 }

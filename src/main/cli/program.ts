@@ -8,7 +8,15 @@ import { chat } from './chat.ts';
 import * as commands from './commands.ts';
 import { exportAll, fieldList, type ExportOptions } from './export.ts';
 import { compareModels, judgePhotos, verdicts } from './compare.ts';
-import { addModel, connectModel, listModels, removeModel, useModel, verifyModels } from './models.ts';
+import {
+  addModel,
+  connectModel,
+  downloadModel,
+  listModels,
+  removeModel,
+  useModel,
+  verifyModels,
+} from './models.ts';
 import { say } from './output.ts';
 import { startApp } from './start.ts';
 import type { EngineOptions } from '../engine.ts';
@@ -132,6 +140,15 @@ function modelCommands(iris: Command, run: Run): void {
     .option('--dtype <dtype>', 'precision of the latter: q4, or decoder_model_merged=q4,vision_encoder=fp16')
     .description('check a model and copy it into the library')
     .action(run(addModel));
+  models
+    .command('download')
+    .argument('[id]', 'a model of the catalogue; the catalogue itself without it')
+    .option('--hub <address>', 'where from; the environment variable IRIS_HUB or the public hub without it')
+    .option('--key', 'ask for your key of the hub, or read it from a pipe')
+    .option('--key-env <name>', 'the environment variable that holds the key')
+    .option('--discard', 'delete what an unfinished download left')
+    .description('download a model, check it and put it into the library')
+    .action(run(downloadModel));
   models
     .command('connect')
     .argument('<address>', 'where an OpenAI-compatible server listens, such as http://127.0.0.1:11434/v1')

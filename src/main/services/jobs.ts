@@ -54,10 +54,23 @@ export class Jobs {
   /** Starts indexing and returns at once; the report becomes the job's. */
   start(work: Work<IndexReport>, ground: Ground = 'foreground'): Job {
     const entry = this.#begin('index', ground);
+    return this.#launch(entry, async (progress, signal) => {
+      entry.job.report = await work(progress, signal);
+    });
+  }
+
+  /** Starts to bring the model of this id here, and returns at once. */
+  startModel(model: string, work: Work<unknown>): Job {
+    const entry = this.#begin('model');
+    Object.assign(entry.job, { model, phase: 'download' });
+    return this.#launch(entry, work);
+  }
+
+  #launch(entry: Running, work: Work<unknown>): Job {
     const job = { ...entry.job };
     entry.finished = this.#run(entry, async (progress, signal) => {
       await Promise.resolve(); // the caller gets the job before its first news
-      entry.job.report = await work(progress, signal);
+      await work(progress, signal);
     }).catch(() => undefined); // told in the job
     return job;
   }

@@ -8,6 +8,7 @@ import { keyFile } from '../inference/families/endpoint.ts';
 import { importFolder } from '../inference/imports/folder.ts';
 import { checkSizes, readManifest, type Manifest } from '../inference/registry.ts';
 import { syncFolder, writeWhole } from '../lib/atomic-write.ts';
+import { isLoopback } from '../lib/hub-calls.ts';
 import { megabytes } from '../lib/progress.ts';
 
 const chunkBytes = 1 << 20;
@@ -52,7 +53,7 @@ export async function planCopy(
     throw new AppError('exists', `The model "${manifest.id}" is here already. Remove it first.`);
   await checkSizes(source, manifest);
   await mkdir(into, { recursive: true });
-  await requireRoom(into, manifest);
+  await requireRoom(into, bytesOf(manifest), manifest.id);
   return { source, into, manifest, imported };
 }
 
@@ -113,11 +114,6 @@ function serverAddress(address: string, remote: boolean): URL {
       `${url.host} is not this computer: photos that you ask about would be sent there. Agree to that first.`,
     );
   return url;
-}
-
-/** Only names and numbers that never leave the machine, whatever a name server says. */
-function isLoopback(hostname: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
 
 function endpointManifest(url: URL, model: string, keyVariable: string | undefined): Manifest {
@@ -190,9 +186,9 @@ async function modelFolder(folder: string): Promise<Pick<Copy, 'source' | 'impor
   );
 }
 
-async function requireRoom(into: string, { files, id }: Manifest): Promise<void> {
+/** Throws AppError('full') where `into`, which must be there, has no room for so many bytes of a model. */
+export async function requireRoom(into: string, needed: number, id: string): Promise<void> {
   const { bavail, bsize } = await statfs(into, { bigint: true });
-  const needed = files.reduce((sum, file) => sum + file.bytes, 0);
   const free = Number(bavail * bsize);
   if (free < needed)
     throw new AppError(
@@ -201,16 +197,17 @@ async function requireRoom(into: string, { files, id }: Manifest): Promise<void>
     );
 }
 
+function bytesOf({ files }: Manifest): number {
+  return files.reduce((sum, file) => sum + file.bytes, 0);
+}
+
 async function copyFiles(
   { source, manifest, imported }: Copy,
   part: string,
   progress: CopyProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  progress.phase(
-    'copy',
-    manifest.files.reduce((sum, file) => sum + file.bytes, 0),
-  );
+  progress.phase('copy', bytesOf(manifest));
   let copied = 0;
   const onBytes = async (bytes: number): Promise<void> => {
     progress.done((copied += bytes));

@@ -55,6 +55,7 @@ export const en = {
     caption: 'Writing captions',
     export: 'Writing files',
     copy: 'Copying',
+    download: 'Downloading',
     match: 'Looking closer',
     finished: 'Finishing',
     rate: (rate: string): string => `${rate} photos/s`,

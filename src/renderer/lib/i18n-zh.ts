@@ -51,6 +51,7 @@ export const zh: Messages = {
     caption: '正在撰写说明',
     export: '正在写入文件',
     copy: '正在复制',
+    download: '正在下载',
     match: '正在仔细比对',
     finished: '即将完成',
     rate: (rate) => `每秒 ${rate} 张`,

@@ -75,7 +75,7 @@ const en = {
     privacyText:
       'Photos, captions and conversations stay on this computer. Originals are never changed. There is no account and nothing is counted.',
     connections: 'Connections made',
-    connectionsNone: 'none',
+    connectionsNone: 'none, except when you download a model',
     connectionsTo: (servers: string): string => `only to ${servers}, when you ask a model there`,
     library: 'Library kept in',
   },
@@ -136,7 +136,7 @@ const zh: PageWords = {
     privacy: '隐私',
     privacyText: '照片、说明和对话都留在这台电脑上，原件绝不改动。没有账号，也不做任何统计。',
     connections: '联网记录',
-    connectionsNone: '无',
+    connectionsNone: '无，您下载模型时除外',
     connectionsTo: (servers) => `仅在您向那里的模型提问时，连接 ${servers}`,
     library: '图库保存在',
   },

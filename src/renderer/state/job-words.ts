@@ -6,11 +6,15 @@ import { language } from './language.svelte.ts';
 /** `830 / 2,000 · 34 photos/s · 34 s left`, as far as it is known. */
 export function progressOf({ kind, done, total, rate, secondsLeft, state }: Job): string {
   const words = language.words;
-  if (kind === 'model') return `${language.bytes(done)} / ${language.bytes(total)}`;
+  const inBytes = kind === 'model';
+  const count = (amount: number): string => (inBytes ? language.bytes(amount) : language.number(amount));
+  const pace = inBytes
+    ? `${language.bytes(rate)}/s`
+    : words.job.rate(language.number(rate, rate < 10 ? 1 : 0));
   const parts = [
-    total > 0 && `${language.number(done)} / ${language.number(total)}`,
+    total > 0 && `${count(done)} / ${count(total)}`,
     state === 'paused' && pageWords[language.code].jobs.paused,
-    state === 'running' && rate > 0 && words.job.rate(language.number(rate, rate < 10 ? 1 : 0)),
+    state === 'running' && rate > 0 && pace,
     state === 'running' && secondsLeft !== null && words.job.left(words.seconds(secondsLeft)),
   ];
   return parts.filter(Boolean).join(' · ');

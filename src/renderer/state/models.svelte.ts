@@ -1,10 +1,12 @@
 /** The models that are here, who does what, and a person's passing choice for one answer or caption. */
-import type { Args, ModelInfo, Role } from '../../shared/contract.ts';
+import type { Args, Catalogue, ModelInfo, Role } from '../../shared/contract.ts';
 import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 
 class Models {
   list = $state.raw<readonly ModelInfo[] | null>(null);
+  /** What can be downloaded, once somebody has looked. */
+  catalogue = $state.raw<Catalogue | null>(null);
   /** What went wrong last, in words for a person. */
   error = $state<string | null>(null);
   adding = $state(false);
@@ -18,6 +20,7 @@ class Models {
   async load(verify = false): Promise<void> {
     try {
       this.list = await api.models(verify ? { verify } : {});
+      if (this.catalogue) await this.browse();
     } catch (error) {
       this.error = reasonOf(error);
     }
@@ -57,6 +60,23 @@ class Models {
   add(folder: string): Promise<boolean> {
     this.adding = true;
     return this.#change(() => api.addModel({ folder })).finally(() => (this.adding = false));
+  }
+
+  /** Reads the catalogue that came with Iris; nothing is asked of the network. */
+  async browse(): Promise<void> {
+    try {
+      this.catalogue = await api.catalogue({});
+    } catch (error) {
+      this.error = reasonOf(error);
+    }
+  }
+
+  download(id: string): Promise<boolean> {
+    return this.#change(() => api.downloadModel({ id }));
+  }
+
+  discard(id: string): Promise<boolean> {
+    return this.#change(() => api.discardDownload({ id }));
   }
 
   connect(args: Args<'connectModel'>): Promise<boolean> {
