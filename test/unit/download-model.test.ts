@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createEngine } from '../../src/main/engine.ts';
+import { readManifest } from '../../src/main/inference/registry.ts';
 import { readCatalogue } from '../../src/main/lib/known-models.ts';
 import type { Engine, Job } from '../../src/shared/contract.ts';
 import { root, tinyDir } from './inference-helpers.ts';
-import { mockHub, type MockHub } from './mock-hub.ts';
+import { commit, mockHub, sha256, type MockHub } from './mock-hub.ts';
+import { publicForm } from '../parity/public-form.ts';
 
 const text = { en: 'words', zh: '文字' };
-const known = { id: 'tiny', name: 'Tiny', does: text, suits: text, can: ['search'], license: 'Apache-2.0' };
+const known = { name: 'Tiny', does: text, suits: text, can: ['search'], license: 'Apache-2.0' };
 
 interface World {
   mock: MockHub;
@@ -20,16 +22,29 @@ interface World {
   open: () => Promise<Engine>;
 }
 
-async function world(): Promise<World> {
-  const names = await readdir(tinyDir);
-  const contents = await Promise.all(names.map((name) => readFile(path.join(tinyDir, name))));
+/** A hub with the files of `from` as the model `id`, and an engine whose catalogue knows it. */
+async function world(id = 'tiny', from = tinyDir): Promise<World> {
+  const entries = await readdir(from, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+  const names = paths.map((file) => path.relative(from, file));
+  const contents = await Promise.all(paths.map((file) => readFile(file)));
   const mock = await mockHub(
-    'iris/tiny',
+    `iris/${id}`,
     new Map(names.map((name, at) => [name, contents[at] ?? Buffer.of()])),
   );
   const library = await mkdtemp(path.join(tmpdir(), 'iris-download-'));
   const shipped = path.join(library, 'shipped');
-  const entry = { ...known, repository: 'iris/tiny', files: names, bytes: 480_000, memoryMb: 1, unseen: [] };
+  const entry = {
+    ...known,
+    id,
+    repository: `iris/${id}`,
+    files: names,
+    bytes: 480_000,
+    memoryMb: 1,
+    unseen: [],
+  };
   const other = { ...entry, id: 'other', files: [], cannot: { en: 'Iris has no family for it.', zh: '' } };
   await mkdir(shipped);
   await writeFile(
@@ -51,10 +66,10 @@ async function world(): Promise<World> {
 }
 
 /** The job that a download ends as; `during` sees it while it runs. */
-async function downloaded(engine: Engine, during?: (job: Job) => unknown): Promise<Job> {
+async function downloaded(engine: Engine, during?: (job: Job) => unknown, model = 'tiny'): Promise<Job> {
   const leaving = new AbortController();
   const events = engine.events({}, leaving.signal);
-  const { id } = await engine.downloadModel({ id: 'tiny' });
+  const { id } = await engine.downloadModel({ id: model });
   for await (const event of events) {
     if (event.type !== 'job' || event.job.id !== id) continue;
     if (event.job.phase === 'finished') {
@@ -91,7 +106,9 @@ it('comes as a job that tells its bytes, is verified like any other, and is aske
   expect(await readdir(path.join(library, 'models'))).toEqual(['tiny']);
   const refused = await engine.downloadModel({ id: 'other' });
   await expect
-    .poll(async () => (await engine.jobs({})).find(({ id }) => id === refused.id)?.error)
+    .poll(async () => (await engine.jobs({})).find(({ id }) => id === refused.id)?.error, {
+      timeout: 30_000,
+    })
     .toMatch(/has no family/);
 });
 
@@ -121,6 +138,21 @@ it('that comes wrong is no model; what is whole stays for the next try, or is de
   mock.faults.clear();
   expect((await downloaded(second)).state).toBe('done');
   expect(await second.models({ verify: true })).toMatchObject([{ id: 'tiny', state: 'ready' }]);
+});
+
+it('without a model.json is read as a public folder is, and the hub’s hashes are written down', async () => {
+  const { mock, library, open } = await world('clip-small', await publicForm('clip'));
+  const engine = await open();
+  const job = await downloaded(engine, undefined, 'clip-small');
+  expect(job).toMatchObject({ state: 'done', error: null });
+  expect(await engine.models({ verify: true })).toMatchObject([
+    { id: 'clip-small', name: 'Tiny', state: 'ready', can: ['search'], license: 'Apache-2.0', memoryMb: 1 },
+  ]);
+  const folder = path.join(library, 'models/clip-small');
+  const { source, files } = await readManifest(folder);
+  expect(source).toBe(`${mock.address}/iris/clip-small/tree/${commit}`);
+  expect(files.map((file) => file.path)).toContain('onnx/vision_model.onnx');
+  for (const file of files) expect(sha256(await readFile(path.join(folder, file.path)))).toBe(file.sha256);
 });
 
 it('is described in the catalogue that comes with Iris', async () => {

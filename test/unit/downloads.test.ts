@@ -81,6 +81,8 @@ async function expectWhole({ folder, hashes }: Downloaded): Promise<void> {
 const parts = ({ asked }: MockHub, from = 0): string[] =>
   asked.slice(from).flatMap(({ line, range }) => (line.startsWith('files') ? [range ?? ''] : []));
 
+const patient = { timeout: 30_000 };
+
 describe('a download', () => {
   it('takes what the catalogue lists, weights beside it and the licence, from a list in pages', async () => {
     const { mock, told, get, into } = await open();
@@ -171,8 +173,8 @@ describe('a download', () => {
     mock.faults.set(vision, [{ stall: 20_000 }]);
     const cancelled = get({ signal: stop.signal, hub: { ...hub, stallMs: 60_000 } });
     const part = path.join(into, '.clip.download', `${vision}.part`);
-    await expect.poll(() => statSync(part, { throwIfNoEntry: false })?.size).toBe(20_000);
-    await expect.poll(() => existsSync(path.join(into, '.clip.download', 'config.json'))).toBe(true);
+    await expect.poll(() => statSync(part, { throwIfNoEntry: false })?.size, patient).toBe(20_000);
+    await expect.poll(() => existsSync(path.join(into, '.clip.download', 'config.json')), patient).toBe(true);
     stop.abort();
     await expect(cancelled).rejects.toMatchObject({ code: 'aborted' });
     expect(statSync(part).size).toBe(20_000);

@@ -106,7 +106,10 @@ export async function settle(downloaded: Downloaded, known: KnownModel, into: st
   const own = hashes.has('model.json');
   const manifest = own ? await readManifest(folder) : await importFolder(folder, pinned(downloaded, known));
   if (manifest.id !== known.id)
-    throw new AppError('model', `${known.repository}: expected the model "${known.id}", got "${manifest.id}".`);
+    throw new AppError(
+      'model',
+      `${known.repository}: expected the model "${known.id}", got "${manifest.id}".`,
+    );
   await checkSizes(folder, manifest);
   const wrong = manifest.files.find(({ path: name, sha256 }) => hashes.get(name) !== sha256);
   if (wrong)

@@ -15,7 +15,6 @@ const en = {
   unseen:
     'Not all of these facts could be seen where the model is published. What comes is checked by the hashes given there.',
   get: 'Download',
-  getNamed: (name: string): string => `Download ${name}`,
   goOn: (size: string): string => `Go on: ${size} are here`,
   discard: 'Delete what is here',
   sure: (hub: string, size: string): string => `Connect to ${hub} and download about ${size}?`,
@@ -40,7 +39,6 @@ const zh: CatalogueWords = {
   can: '能做什么',
   unseen: '其中有些信息未能在发布处核实。下载的内容会按发布处给出的哈希值校验。',
   get: '下载',
-  getNamed: (name) => `下载 ${name}`,
   goOn: (size) => `继续（已有 ${size}）`,
   discard: '删除已下载的部分',
   sure: (hub, size) => `要连接 ${hub} 并下载约 ${size} 吗？`,
