@@ -123,7 +123,7 @@ describe.skipIf(!hasChromium())('models in the page', () => {
     const cut = 'vision_model.onnx: https://hub.example gave 9 of 10 bytes and then no more.';
     const job = { ...runningJob, id: 13, kind: 'model', model: 'clip-vit-b32', error: cut } as const;
     pages.engine.emit({ type: 'job', job: { ...job, state: 'failed', phase: 'finished' } });
-    await page.getByRole('alert').getByText(cut).waitFor();
+    await page.getByRole('main').getByText(cut).waitFor(); // announced by the frame
     await page.getByRole('button', { name: 'Go on: 244 MB are here' }).waitFor();
     await page.getByRole('button', { name: 'Delete what is here' }).click();
     await get.waitFor();
