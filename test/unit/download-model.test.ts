@@ -159,7 +159,7 @@ it('is described in the catalogue that comes with Iris', async () => {
   const models = await readCatalogue(path.join(root, 'models/catalogue.json'));
   expect(new Set(models.map(({ id }) => id)).size).toBe(models.length);
   for (const { id, files, cannot, does, suits } of models) {
-    expect({ id, files: files.length > 0 }).toEqual({ id, files: cannot === undefined });
+    expect({ id, usable: cannot !== undefined || files.length > 0 }).toEqual({ id, usable: true });
     expect([does.en, does.zh, suits.en, suits.zh].filter((words) => words === '')).toEqual([]);
   }
 });
