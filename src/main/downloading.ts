@@ -9,7 +9,7 @@ import { readCatalogue, type KnownModel } from './lib/known-models.ts';
 import type { WriteDb } from './store/database.ts';
 import { describe, discard, download, settle } from './services/downloads.ts';
 import type { Jobs } from './services/jobs.ts';
-import { requireRoom } from './services/model-folders.ts';
+import { explain, requireRoom } from './services/model-folders.ts';
 import type { Models } from './services/models.ts';
 
 export interface DownloadingDeps {
@@ -66,7 +66,15 @@ export function downloading({
       await mkdir(into, { recursive: true });
       return jobs.startModel(id, async (progress, signal) => {
         const room = (bytes: number): Promise<void> => requireRoom(into, bytes, id);
-        await settle(await download(known, { hub, into, requireRoom: room, progress, signal }), known, into);
+        try {
+          await settle(
+            await download(known, { hub, into, requireRoom: room, progress, signal }),
+            known,
+            into,
+          );
+        } catch (error) {
+          throw explain(error, id);
+        }
         await deps.arrived(id);
       });
     },

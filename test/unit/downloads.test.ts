@@ -17,14 +17,15 @@ const beside = Buffer.alloc(30_000, 'weights beside the text side, ');
 const files = new Map<string, Buffer>([
   ['config.json', Buffer.from('{"model_type":"clip"}')],
   ['LICENSE', Buffer.from('Permission is hereby granted')],
-  ['README.md', Buffer.from('not asked for')],
+  ['README.md', Buffer.from('license: mit')],
+  ['notes.txt', Buffer.from('not asked for')],
   ['onnx/text_model.onnx', Buffer.alloc(2000, 'graph')],
   ['onnx/text_model.onnx_data', beside],
   ['onnx/vision_model.onnx', weights],
   ['onnx/vision_model_fp16.onnx', Buffer.alloc(1500, 'not asked for')],
 ]);
-const all = 50_000 + 30_000 + 2000 + 21 + 28;
-const taken = [...files.keys()].filter((name) => !/README|fp16/.test(name));
+const all = 50_000 + 30_000 + 2000 + 21 + 28 + 12;
+const taken = [...files.keys()].filter((name) => !/notes|fp16/.test(name));
 const known: KnownModel = {
   ...{ id: 'clip', name: 'CLIP', can: ['search'], license: 'MIT', memoryMb: 1, bytes: 84_000, unseen: [] },
   ...{ does: { en: '', zh: '' }, suits: { en: '', zh: '' }, repository: 'somebody/clip' },
@@ -44,8 +45,8 @@ interface World {
   get: (changes?: Partial<Downloading>, model?: KnownModel) => Promise<Downloaded>;
 }
 
-async function open(): Promise<World> {
-  const mock = await mockHub(known.repository, files);
+async function open(held: ReadonlyMap<string, Buffer> = files): Promise<World> {
+  const mock = await mockHub(known.repository, held);
   const into = await mkdtemp(path.join(tmpdir(), 'iris-download-'));
   onTestFinished(async () => {
     await mock.close();
@@ -93,7 +94,7 @@ describe('a download', () => {
     expect(told.at(-1)).toBe(all);
     const lines = mock.asked.map(({ line }) => line);
     expect(lines.filter((line) => line.includes('/tree/')).length).toBeGreaterThan(2);
-    expect(lines.filter((line) => /README|fp16/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /notes|fp16/.test(line))).toEqual([]);
   });
 
   it('gives a key to the hub alone', async () => {
@@ -204,6 +205,14 @@ describe('a download', () => {
       Promise.reject(new AppError('full', `needs ${bytes}`));
     await expect(get({ requireRoom })).rejects.toThrow(`needs ${all}`);
     expect(mock.asked.filter(({ line }) => line.includes('/resolve/'))).toEqual([]);
+  });
+
+  it('looks at the settings before it fetches what is large', async () => {
+    const { mock, get } = await open(
+      new Map([...files, ['config.json', Buffer.from('{"model_type":"rwkv"}')], [vision, Buffer.alloc(1e6)]]),
+    );
+    await expect(get()).rejects.toThrow(/config\.json.*model_type.*rwkv/);
+    expect(mock.asked.filter(({ line }) => line.includes('vision_model'))).toEqual([]);
   });
 
   it('refuses a model that Iris cannot run, and asks nobody', async () => {

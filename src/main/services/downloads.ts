@@ -8,7 +8,9 @@ import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { CatalogueModel } from '../../shared/catalogue.ts';
 import { AppError, throwIfAborted } from '../../shared/errors.ts';
+import { architectureOf } from '../inference/imports/architectures.ts';
 import { importFolder, type ImportOptions } from '../inference/imports/folder.ts';
+import { needSettings } from '../inference/imports/settings.ts';
 import { checkSizes, readManifest } from '../inference/registry.ts';
 import { syncFolder, writeWhole } from '../lib/atomic-write.ts';
 import { forEachBounded } from '../lib/channel.ts';
@@ -18,6 +20,8 @@ import type { KnownModel } from '../lib/known-models.ts';
 import { PartFile } from '../lib/part-file.ts';
 
 const filesAtOnce = 4;
+/** What is smaller comes first: settings that tell whether the rest is of use. */
+const settingsBytes = 1e6;
 const planFile = 'download.json';
 
 /** What the page and the command line are told of a known model. */
@@ -149,7 +153,8 @@ function choose(known: KnownModel, files: readonly HubFile[], hub: Hub): HubFile
   return chosen.sort((a, b) => b.bytes - a.bytes);
 }
 
-const isLicence = /^(?:LICEN[CS]E|NOTICE)(?:\.\w{1,8})?$/i;
+/** Where a repository has no licence of its own, its card says under which it is. */
+const isLicence = /^(?:LICEN[CS]E|NOTICE|README)(?:\.\w{1,8})?$/i;
 
 /** `x.onnx_data`, `x.onnx_data_1` and `x.onnx.data` belong to `x.onnx`. */
 function isWeightsOf(name: string, wanted: ReadonlySet<string>): boolean {
@@ -184,14 +189,19 @@ async function fetchAll(
       await progress.pass();
     },
   };
-  await forEachBounded(wanted, filesAtOnce, async (each) => {
-    try {
-      hashes.set(each.file.path, await fetchFile(each, path.join(folder, each.file.path), fetching));
-    } catch (error) {
-      stop.abort();
-      throw error;
-    }
-  });
+  const fetchThese = (these: readonly Wanted[]): Promise<void> =>
+    forEachBounded(these, filesAtOnce, async (each) => {
+      try {
+        hashes.set(each.file.path, await fetchFile(each, path.join(folder, each.file.path), fetching));
+      } catch (error) {
+        stop.abort();
+        throw error;
+      }
+    });
+  await fetchThese(wanted.filter(({ file }) => file.bytes < settingsBytes));
+  if (hashes.has('config.json') && !hashes.has('model.json'))
+    architectureOf(await needSettings(folder, 'config.json')); // throws where Iris cannot run it
+  await fetchThese(wanted.filter(({ file }) => file.bytes >= settingsBytes));
   throwIfAborted(signal);
   return hashes;
 }

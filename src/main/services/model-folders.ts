@@ -275,7 +275,8 @@ async function copyHashed(
   return hash.digest('hex');
 }
 
-function explain(error: unknown, id: string): unknown {
+/** What a full disk or a folder that cannot be written to means for the model `id`; what is said already stays. */
+export function explain(error: unknown, id: string): unknown {
   if (error instanceof AppError) return error;
   const code = error instanceof Error && 'code' in error ? error.code : '';
   if (code === 'ENOSPC' || code === 'EDQUOT')

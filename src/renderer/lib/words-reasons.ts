@@ -19,6 +19,18 @@ const worded: readonly (readonly [RegExp, (found: string) => string])[] = [
   [/^(\d+) photos of this folder are missing/, (n) => `少了 ${n} 张照片，可能是磁盘没有连接；信息仍保留着。`],
   [/^The server at (\S+) cannot be reached/, (at) => `连接不到服务器 ${at}。请启动它，或换一个模型。`],
   [/^The server at (\S+) gave no answer/, (at) => `服务器 ${at} 没有给出回答。`],
+  [
+    /^(\S+): expected .* It was deleted/,
+    (file) => `${file} 与发布处的不一致，已删除。请再试，或换一个来源。`,
+  ],
+  [
+    /^(https?:\S+) (?:did not give|gave)/,
+    (at) => `从 ${at} 下载中断。请检查网络后再下载，已有的部分会保留。`,
+  ],
+  [/^\S+: (https?:\S+) gave/, (at) => `从 ${at} 下载中断。请检查网络后再下载，会从中断处继续。`],
+  [/^(https?:\S+) does not have/, (at) => `${at} 上没有所需的文件。`],
+  [/^(https?:\S+) asks for a key/, (at) => `${at} 要求密钥。请先在那里同意模型的条款。`],
+  [/needs \d+ MB and .* free/, () => '磁盘空间不足，请先腾出空间。'],
   [/Get the model again/, () => '模型文件缺失或已损坏，请重新获取这个模型。'],
   [/^Its folder is gone/, () => '它的文件夹不见了。请重新添加，或换一个模型。'],
   [/no space left|ENOSPC|disk (or quota )?is full/i, () => '磁盘空间不足。'],
