@@ -69,6 +69,7 @@ export function modelCalls(deps: ModelCallsDeps): ModelCalls {
       onChange();
     },
     async useModel({ role, id }) {
+      lanes.requireMemory(models.find(id));
       if (role === 'search') return await indexing.withModel(id);
       await models.choose(writes(), role, id);
       return null;

@@ -7,7 +7,7 @@ import type { Fork } from './compute/ports.ts';
 import { places } from './lib/places.ts';
 import { listRoots } from './store/browse.ts';
 import { libraryExists, openLibrary, type ReadDb, type WriteDb } from './store/database.ts';
-import { judge, reconcile } from './store/decisions.ts';
+import { judge, reconcile, saveSetting } from './store/decisions.ts';
 import { removeRoot } from './store/files.ts';
 import { thumbnail } from './store/results.ts';
 import { clearMessages, writeCaption } from './store/texts.ts';
@@ -24,6 +24,7 @@ import { tidyModels } from './services/model-folders.ts';
 import { Models } from './services/models.ts';
 import { listFolder } from './services/home-folders.ts';
 import { Pictures } from './services/pictures.ts';
+import { providerChoice, Providers } from './services/providers.ts';
 import { search, searchTwice, similar, type SearchDeps } from './services/search.ts';
 
 export type { Child, Fork } from './compute/ports.ts';
@@ -40,7 +41,7 @@ export interface EngineOptions {
   hub?: string;
   /** Who holds the library, for the message to others. */
   holder?: string;
-  /** Execution provider for all lanes. */
+  /** What models run on: `auto`, or the execution provider that a person chose; IRIS_PROVIDER or their setting without it. */
   provider?: string;
   /** Memory at which a compute process ends itself, beside what its model says it needs. */
   maxRssMb?: number;
@@ -54,7 +55,7 @@ export interface EngineOptions {
 }
 
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { library, modelsDir = places.models, provider = 'cpu' } = options;
+  const { library, modelsDir = places.models } = options;
   const addedDir = path.join(library, 'models');
   const { db, writer } = open(options);
   const writes = (): WriteDb => {
@@ -68,14 +69,23 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const models = new Models({ db, shipped: modelsDir, added: addedDir, onChange });
   await models.look(false);
   if (writer) models.settle(writer);
-  const lanes = new Lanes({
+  const lanes: Lanes = new Lanes({
     entry: options.computeEntry ?? places.computeEntry,
     library,
-    provider,
+    providerOf: (dir) => providers.of(dir),
+    onFault: (...fault) => {
+      providers.demote(...fault);
+      onChange();
+    },
     maxRssMb: options.maxRssMb ?? 4000,
     fork: options.fork,
     inUse: (dir) => models.inUse(dir),
     ...(options.idleMs !== undefined && { idleMs: options.idleMs }),
+  });
+  const providers: Providers = new Providers({
+    ...{ db, writer, choice: providerChoice(db, options.provider) },
+    probe: (model, provider) => lanes.probe(model, provider),
+    onChange: (dir) => lanes.renew(dir),
   });
   const searchModel = (): ReturnType<Models['serving']>['model'] => models.serving('search').model;
   const decoding = (): ReturnType<Lanes['index']> => lanes.index(searchModel());
@@ -84,7 +94,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     writer,
     index: decoding,
     generate: (model) => lanes.generate(model),
-    model: (ability, id) => models.toWrite(ability, id),
+    async model(ability, id) {
+      const model = await models.toWrite(ability, id);
+      await providers.settle(model.captioner ?? model);
+      return model;
+    },
   });
   const pictures = new Pictures(db, decoding);
   const finding = async (): Promise<SearchDeps> => {
@@ -97,7 +111,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   };
 
   const indexing = new Indexing(
-    { db, writes, library, jobs, models, lanes, rebuild },
+    { db, writes, library, jobs, models, lanes, rebuild, settle: (model) => providers.settle(model) },
     writer ? options.watchMs : undefined,
   );
 
@@ -106,6 +120,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       library,
       ...(await (await lanes.browse().get()).status({ model: searchModel()?.version ?? null })),
       ...models.now(),
+      demoted: providers.demoted,
       writable: writer !== null,
       notice: models.notice,
     }),
@@ -127,6 +142,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     pause: async ({ job }) => jobs.pause(job),
     resume: async ({ job }) => jobs.resume(job),
     ...catalog(db, lanes.browse(), writes, changed),
+    async saveSettings(setting) {
+      saveSetting(writes(), setting);
+      if (setting.key === 'provider') providers.choose(providerChoice(db, options.provider));
+    },
     async search({ rerank, ...args }, signal) {
       if (rerank === undefined) return await search(await finding(), args);
       const judge = await models.toJudge(rerank === true ? undefined : rerank);
@@ -193,12 +212,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     doctor: async () => {
       const model = await models.use('search');
       return await examine({
-        db,
-        library,
-        provider,
-        modelVersion: model?.version ?? null,
+        ...{ db, library, modelVersion: model?.version ?? null },
         models: await models.list(true),
-        probe: (name) => lanes.probe(model, name),
+        providers: await providers.prove(model),
       });
     },
     events: (_, signal) => jobs.events(signal),

@@ -7,7 +7,7 @@ import type { ReadDb, WriteDb } from './store/database.ts';
 import { roots } from './store/files.ts';
 import type { Ground, Jobs } from './services/jobs.ts';
 import { addFolders, type Target } from './services/library.ts';
-import type { Models } from './services/models.ts';
+import type { Models, Usable } from './services/models.ts';
 import { Watch } from './services/watch.ts';
 
 export interface IndexingDeps {
@@ -20,6 +20,8 @@ export interface IndexingDeps {
   lanes: Lanes;
   /** What can be found has changed. */
   rebuild: () => Promise<void>;
+  /** Finds out what a model is to run on. */
+  settle: (model: Usable | null) => Promise<void>;
 }
 
 type How = Pick<Args<'index'>, 'captions' | 'retry' | 'accept' | 'model'>;
@@ -79,7 +81,7 @@ export class Indexing {
   }
 
   async #run(targets: Target[], how: How, ground: Ground): Promise<Job> {
-    const { writes, jobs, models, lanes, rebuild } = this.#deps;
+    const { writes, jobs, models, lanes, rebuild, settle } = this.#deps;
     const { captions = true, retry = false, accept = false } = how;
     const db = writes();
     const model = await models.toIndex();
@@ -89,6 +91,7 @@ export class Indexing {
     };
     const asked = how.model === undefined ? null : await models.named(how.model, 'search');
     const also = asked?.version === model?.version ? null : asked;
+    for (const each of [model, also, ...(captions ? [writer] : [])]) await settle(each);
     const told = { also, captions, retry, accept, onPresence: rebuild, onIndexed };
     const job = { db, lanes, model, writer, targets, ...told };
     return jobs.start((progress, signal) => runIndex(job, progress, signal), ground);

@@ -71,6 +71,9 @@ export const roles = ['search', 'caption', 'chat'] as const satisfies readonly R
 
 export const sorts = ['newest', 'oldest', 'name', 'rating', 'added'] as const;
 
+/** What models run on; `auto` is what was proved to compute as the CPU does, and fastest. */
+export const providerChoices = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+
 export const exportFormats = ['csv', 'jsonl', 'txt', 'xmp', 'html'] as const;
 /** Columns of a table, in this order; `path` and `caption` are always there. */
 export const exportFields = [
@@ -144,7 +147,7 @@ export const schemas = {
   tag: z.object({ ids, add: z.array(word).max(50), remove: z.array(word).max(50) }),
   settings: z.object({}),
   saveSettings: z.object({
-    key: z.enum(['language', 'theme', 'letters', 'recent', 'layout']),
+    key: z.enum(['language', 'theme', 'letters', 'recent', 'layout', 'provider']),
     value: z.json(),
   }),
   caption: z.object({ photo: photoRef, prompt: text.optional(), model: model.optional() }),

@@ -30,6 +30,8 @@ export interface LibraryStatus {
   models: Record<Role, { id: string; name: string } | null>;
   /** Models that were chosen and cannot do it now: another does it instead, or none. */
   replaced: { role: Role; id: string; reason: string }[];
+  /** A GPU that was to run this model and does not, and why; null where there is none. The CPU runs it. */
+  demoted: { model: string; provider: string; reason: string } | null;
   /** False where another process holds the library and this one only reads. */
   writable: boolean;
   /** Why there is no model that can search, for the page to show. */

@@ -9,6 +9,9 @@ import type { Api, Args, Engine, IndexReport, Job, PhotoSummary } from '../../sr
 import { createEngine, type EngineOptions } from '../../src/main/engine.ts';
 import { openLibrary, type ReadDb } from '../../src/main/store/database.ts';
 
+// Trying a GPU takes seconds for every library: tests that mean it say so.
+process.env['IRIS_PROVIDER'] ??= 'cpu';
+
 export const checkout = path.resolve(import.meta.dirname, '../..');
 export const samples = path.join(checkout, 'samples');
 

@@ -8,6 +8,9 @@ import type { Decoder, Step } from '../../src/main/inference/generate.ts';
 import type { Model, Pixels } from '../../src/main/inference/model.ts';
 import { loadModel } from '../../src/main/inference/registry.ts';
 
+// Trying a GPU takes seconds for every library: tests that mean it say so.
+process.env['IRIS_PROVIDER'] ??= 'cpu';
+
 export const root = join(import.meta.dirname, '../..');
 export const starterDir = join(root, 'models/iris-starter');
 export const tinyDir = join(root, 'test/parity/tiny');

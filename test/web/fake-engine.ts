@@ -104,8 +104,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         failed: photos.filter((photo) => photo.state === 'failed').length,
         roots,
         ...models.now(),
-        writable: true,
-        notice: null,
+        ...{ writable: true, notice: null, demoted: options.demoted ?? null },
       }),
     index(args) {
       note('index', args);

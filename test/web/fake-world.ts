@@ -1,5 +1,5 @@
 /** A made-up library in memory: what the fake engine shows, in every state a page must draw. */
-import type { Job, PhotoDetails, PhotoSummary, Root } from '../../src/shared/contract.ts';
+import type { Job, LibraryStatus, PhotoDetails, PhotoSummary, Root } from '../../src/shared/contract.ts';
 import { plainMetadata } from '../plain-metadata.ts';
 
 export interface FakeOptions {
@@ -8,6 +8,8 @@ export interface FakeOptions {
   hostile?: readonly string[];
   /** Photos 5 and 9 have failed, 12 and 13 wait, the second root is away, an index job runs. */
   troubles?: boolean;
+  /** A GPU was to run a model and failed. */
+  demoted?: LibraryStatus['demoted'];
   /** A second model that can describe and talk is here. */
   twoModels?: boolean;
   /** Milliseconds a search takes. */

@@ -9,7 +9,7 @@ import { log } from '../lib/log.ts';
 import { duration, megabytes } from '../lib/progress.ts';
 
 /** Options that every command has. */
-export interface Common extends Pick<EngineOptions, 'fork' | 'hub' | 'watchMs'> {
+export interface Common extends Pick<EngineOptions, 'fork' | 'hub' | 'provider' | 'watchMs'> {
   library: string;
   json?: true;
 }
@@ -65,6 +65,7 @@ export async function withEngine<T>(
     library: options.library,
     access,
     holder,
+    ...(options.provider !== undefined && { provider: options.provider }),
     ...(options.fork && { fork: options.fork }),
     ...(options.hub !== undefined && { hub: options.hub }),
     ...(options.watchMs !== undefined && { watchMs: options.watchMs }),

@@ -1,7 +1,7 @@
 /** The command line: arguments to the engine's calls, answers to standard output, the rest to standard error. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import process from 'node:process';
-import { exportFormats, roles } from '../../shared/contract.ts';
+import { exportFormats, providerChoices, roles } from '../../shared/contract.ts';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import { classify } from './classify.ts';
 import { chat } from './chat.ts';
@@ -43,6 +43,11 @@ function program(host: Host): Command {
     .description('Finds, describes and talks about your photos, on your own machine.')
     .option('--library <dir>', 'folder of the library', defaultLibrary())
     .option('--json', 'print JSON on standard output')
+    .addOption(
+      new Option('--provider <name>', 'what models run on; IRIS_PROVIDER or auto without it').choices(
+        providerChoices,
+      ),
+    )
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(iris --help lists what there is)')
     .exitOverride();

@@ -4,7 +4,7 @@ import { connectParent } from './ports.ts';
 import { serve } from '../../shared/rpc.ts';
 import type { Model, Part } from '../inference/model.ts';
 import type { ReadDb } from '../store/database.ts';
-import { rssExitCode, type LaneConfig } from './messages.ts';
+import { faultExitCode, rssExitCode, type LaneConfig } from './messages.ts';
 
 const rssCheckMs = 250;
 
@@ -25,7 +25,11 @@ function modelLoader(parts: Part[]): () => Promise<Model | undefined> {
 async function load(parts: Part[]): Promise<Model | undefined> {
   if (!config.modelDir) return undefined;
   const { loadModel } = await import('../inference/registry.ts');
-  return await loadModel(config.modelDir, parts, { provider: config.provider, threads: config.threads });
+  const { modelDir, provider, threads } = config;
+  const model = await loadModel(modelDir, parts, { provider, threads });
+  if (provider === 'cpu') return model;
+  const { guarded } = await import('../inference/provider.ts');
+  return guarded(model, () => process.exit(faultExitCode));
 }
 
 async function openReader(): Promise<ReadDb> {

@@ -154,3 +154,6 @@ export interface LaneConfig {
 
 /** A child ends itself with this code when its memory passes `maxRssMb`. */
 export const rssExitCode = 86;
+
+/** And with this one when its provider gives numbers that are none. */
+export const faultExitCode = 87;

@@ -23,8 +23,9 @@ const batchSize = 8;
 /** Runs the same batch on `provider` and on the CPU. A failure is an answer here: this never throws. */
 export async function probe(dir: string, provider: string, threads: number): Promise<Probe> {
   try {
-    const expected = await measure(dir, 'cpu', threads);
-    const found = provider === 'cpu' ? expected : await measure(dir, provider, threads);
+    // First, so that one that is not there costs no pass on the CPU.
+    const found = await measure(dir, provider, threads);
+    const expected = provider === 'cpu' ? found : await measure(dir, 'cpu', threads);
     const cosines = found.vectors.map((vector, row) =>
       dot(vector, expected.vectors[row] ?? new Float32Array()),
     );
@@ -62,7 +63,7 @@ async function look(model: Model, photos: readonly Pixels[]): Promise<Float32Arr
 }
 
 /** The same blocks of random colour every time: enough structure for every layer to answer. */
-function noise({ manifest }: Model): Pixels[] {
+export function noise({ manifest }: Pick<Model, 'manifest'>): Pixels[] {
   const { width, height } = manifest.preprocess;
   const random = seededRandom(7);
   const coarse = Array.from({ length: batchSize * 64 * 3 }, () => Math.floor(random() * 256));
@@ -77,4 +78,43 @@ function noise({ manifest }: Model): Pixels[] {
       manifest.preprocess,
     ),
   );
+}
+
+/**
+ * The same model, but `onFault` is called before anything is given on that is not a number: a GPU that fails quietly
+ * gives NaN. What it is given on then does not matter, as the process ends.
+ */
+export function guarded(model: Model, onFault: () => void): Model {
+  const checked = <T>(value: T, numbers: (value: T) => readonly (ArrayLike<number> | number)[]): T => {
+    if (!numbers(value).every(isFinite)) onFault();
+    return value;
+  };
+  const see = model.see?.bind(model);
+  const embedText = model.embedText?.bind(model);
+  const generate = model.generate?.bind(model);
+  const generateBatch = model.generateBatch?.bind(model);
+  const score = model.score?.bind(model);
+  const copy: Model = { ...model };
+  if (see)
+    copy.see = async (batch) =>
+      checked(await see(batch), (all) =>
+        all.flatMap(({ embedding, prefix }) => [embedding ?? [], prefix ?? []]),
+      );
+  if (embedText) copy.embedText = async (texts) => checked(await embedText(texts), (all) => all);
+  if (generate)
+    copy.generate = async (...args) => checked(await generate(...args), ({ confidence }) => [confidence]);
+  if (generateBatch)
+    copy.generateBatch = async (...args) =>
+      checked(await generateBatch(...args), (all) => all.map(({ confidence }) => confidence));
+  if (score)
+    copy.score = async (...args) =>
+      checked(await score(...args), (all) => all.map(({ logProbability }) => logProbability));
+  return copy;
+}
+
+/** Of an embedding every number is looked at; minus infinity is the logarithm of what is impossible. */
+function isFinite(numbers: ArrayLike<number> | number): boolean {
+  if (typeof numbers === 'number') return !Number.isNaN(numbers);
+  for (let at = 0; at < numbers.length; at++) if (!Number.isFinite(numbers[at])) return false;
+  return true;
 }

@@ -38,6 +38,7 @@ export interface AskDeps {
 
 /** A model that writes, as far as it matters here. */
 export interface Writer {
+  id: string;
   dir: string;
   memoryMb: number;
   version: string;

@@ -5,7 +5,7 @@ import type { BrowseLane } from '../compute/messages.ts';
 import type { Lane } from '../compute/supervisor.ts';
 import { photoDetails } from '../store/browse.ts';
 import type { ReadDb, WriteDb } from '../store/database.ts';
-import { rate, removeSearch, saveSearch, saveSetting, searches, settings, tag } from '../store/decisions.ts';
+import { rate, removeSearch, saveSearch, searches, settings, tag } from '../store/decisions.ts';
 import { problemsPage } from '../store/problems.ts';
 
 export type Catalog = Pick<
@@ -24,7 +24,6 @@ export type Catalog = Pick<
   | 'rate'
   | 'tag'
   | 'settings'
-  | 'saveSettings'
 >;
 
 /**
@@ -63,6 +62,5 @@ export function catalog(
       changed(args.ids.length);
     },
     settings: async () => settings(db),
-    saveSettings: async (setting) => saveSetting(writes(), setting),
   };
 }

@@ -2,9 +2,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Doctor, ModelInfo } from '../../shared/contract.ts';
-import { reasonOf } from '../../shared/errors.ts';
-import type { ProbeLane } from '../compute/messages.ts';
-import type { Lane } from '../compute/supervisor.ts';
 import { places } from '../lib/places.ts';
 import { counts } from '../store/browse.ts';
 import type { ReadDb } from '../store/database.ts';
@@ -15,14 +12,12 @@ export interface DoctorDeps {
   library: string;
   models: ModelInfo[];
   modelVersion: string | null;
-  provider: string;
-  /** A process of its own for each provider, since a bad driver may take it down. */
-  probe: (provider: string) => Lane<ProbeLane>;
+  /** Each provider that was tried, with its proof. */
+  providers: Doctor['providers'];
 }
 
 export async function examine(deps: DoctorDeps): Promise<Doctor> {
   const found = integrity(deps.db);
-  const providers = deps.modelVersion === null ? [] : await proveProviders(deps);
   return {
     versions: await versions(deps.db),
     library: {
@@ -32,39 +27,14 @@ export async function examine(deps: DoctorDeps): Promise<Doctor> {
       bytes: await sizes(deps.library),
     },
     counts: counts(deps.db, deps.modelVersion),
-    providers,
+    providers: deps.providers,
     models: deps.models,
     connections: connectionsTo(deps.models),
     ok:
       found === 'ok' &&
       deps.models.every((model) => model.state === 'ready') &&
-      providers.some((entry) => entry.used),
+      deps.providers.some((entry) => entry.used),
   };
-}
-
-async function proveProviders(deps: DoctorDeps): Promise<Doctor['providers']> {
-  const names = await withLane(deps.probe('cpu'), (lane) => lane.providers({}));
-  const results: Doctor['providers'] = [];
-  for (const name of [...names].reverse()) results.push(await prove(deps, name));
-  return results;
-}
-
-/** A process that dies of a provider is an answer too. */
-async function prove(deps: DoctorDeps, name: string): Promise<Doctor['providers'][number]> {
-  try {
-    const found = await withLane(deps.probe(name), (lane) => lane.probe({}));
-    return { ...found, used: name === deps.provider && found.reason === null };
-  } catch (error) {
-    return { name, used: false, imagesPerSecond: null, cosine: null, reason: reasonOf(error) };
-  }
-}
-
-async function withLane<T>(lane: Lane<ProbeLane>, use: (client: ProbeLane) => Promise<T>): Promise<T> {
-  try {
-    return await use(await lane.get());
-  } finally {
-    await lane.close();
-  }
 }
 
 async function versions(db: ReadDb): Promise<Record<string, string>> {

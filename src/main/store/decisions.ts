@@ -124,7 +124,7 @@ export function judgedQueries(db: ReadDb): string[] {
 
 export function settings(db: ReadDb): Settings {
   const rows = db.all<{ key: SettingKey; value: string }>(
-    "SELECT key, value FROM setting WHERE key NOT LIKE 'model:%'",
+    "SELECT key, value FROM setting WHERE key NOT LIKE 'model:%' AND key NOT LIKE 'provider:%'",
   );
   return Object.fromEntries(rows.map(({ key, value }) => [key, JSON.parse(value) as unknown]));
 }
@@ -150,6 +150,28 @@ export function saveModelChoices(db: WriteDb, choices: ModelChoices): void {
     for (const [role, id] of Object.entries(choices))
       db.run('INSERT INTO setting (key, value) VALUES (?, ?)', `model:${role}`, JSON.stringify(id));
   });
+}
+
+/** What a model was proved to run best on; `reason` says why not on what a person chose. */
+export interface ProvedProvider {
+  /** It holds while this is the same. */
+  stamp: string;
+  provider: string;
+  reason: string | null;
+}
+
+export function provedProvider(db: ReadDb, model: string, stamp: string): ProvedProvider | undefined {
+  const row = db.get<{ value: string }>('SELECT value FROM setting WHERE key = ?', `provider:${model}`);
+  const found = row && (JSON.parse(row.value) as ProvedProvider);
+  return found?.stamp === stamp ? found : undefined;
+}
+
+export function saveProvedProvider(db: WriteDb, model: string, found: ProvedProvider): void {
+  db.run(
+    'INSERT OR REPLACE INTO setting (key, value) VALUES (?, ?)',
+    `provider:${model}`,
+    JSON.stringify(found),
+  );
 }
 
 /**

@@ -18,6 +18,8 @@ const en = {
     `“${id}” was chosen. ${reason} ${now === null ? 'No model does it now.' : `${now} does it instead.`}`,
   waiting: (name: string, count: string, now: string): string =>
     `${name} takes over when it has looked at every photo: ${count} to go. Until then ${now} finds photos.`,
+  demoted: (model: string, provider: string, reason: string): string =>
+    `“${model}” does not run on ${provider}: ${reason} The CPU does it.`,
   another: 'Choose another',
   goOn: 'Go on looking',
   here: 'Models here',
@@ -71,6 +73,8 @@ const en = {
   ok: 'Everything is in order.',
   notOk: 'Something needs attention.',
   providers: 'Processors',
+  runsOn: 'Models run on',
+  automatic: 'the fastest that is right',
   provider: 'Processor',
   used: 'used',
   speed: 'Photos a second',
@@ -119,6 +123,7 @@ const zh: ModelWords = {
   replaced: (id, reason, now) =>
     `原本选择的是“${id}”。${reason} ${now === null ? '目前没有模型做这件事。' : `目前由 ${now} 代替。`}`,
   waiting: (name, count, now) => `${name} 看完所有照片后接手，还差 ${count} 张。在此之前由 ${now} 查找照片。`,
+  demoted: (model, provider, reason) => `“${model}”没有在 ${provider} 上运行：${reason} 现由 CPU 运行。`,
   another: '另选一个',
   goOn: '继续查看',
   here: '已有的模型',
@@ -170,6 +175,8 @@ const zh: ModelWords = {
   ok: '一切正常。',
   notOk: '有些地方需要留意。',
   providers: '处理器',
+  runsOn: '模型运行于',
+  automatic: '结果正确且最快的',
   provider: '处理器',
   used: '使用中',
   speed: '每秒照片数',

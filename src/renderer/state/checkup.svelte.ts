@@ -8,6 +8,23 @@ class Checkup {
   running = $state(false);
   error = $state<string | null>(null);
 
+  /** What a person wants models to run on; null until it is known. */
+  choice = $state<string | null>(null);
+
+  async load(): Promise<void> {
+    const { provider } = await api.settings({}).catch(() => ({ provider: undefined }));
+    this.choice = typeof provider === 'string' ? provider : 'auto';
+  }
+
+  async choose(provider: string): Promise<void> {
+    this.error = null;
+    await api
+      .saveSettings({ key: 'provider', value: provider })
+      .then(() => (this.choice = provider))
+      .catch((error: unknown) => (this.error = reasonOf(error)));
+    if (this.found) await this.run();
+  }
+
   async run(): Promise<void> {
     if (this.running) return;
     this.running = true;
