@@ -1,11 +1,12 @@
 /** The command line for programs: the JSON of every command, alone on standard output, and the exit codes. */
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Classification } from '../../src/shared/contract.ts';
+import { publicForm } from '../parity/public-form.ts';
 import { iris, jsonLines, type Ran } from './cli.ts';
-import { checkout, fixture, place, placeSamples, scratch, withEngine, withoutModel } from './helpers.ts';
+import { fixture, place, placeSamples, scratch, withEngine, withoutModel } from './helpers.ts';
 
 const names = ['sample-02.png', 'sample-03.jpg', 'sample-05.jpg', 'sample-14.jpg'];
 const raw = Buffer.from('caf\xe9.jpg', 'latin1');
@@ -207,26 +208,46 @@ describe('iris', { timeout: 240_000 }, () => {
     expect(wrong.stderr).toContain('takenAt');
   });
 
-  it('models and doctor: tell what there is; a model comes, works and goes', async () => {
+  it('models and doctor: tell what there is; a model of onnx-community comes as it is, talks and goes', async () => {
     const [models] = jsonLines(await run(['models'])) as object[][];
     expect(models?.[0]).toMatchObject({ id: 'iris-starter', state: 'ready' });
-    const tiny = path.join(checkout, 'test/parity/tiny');
-    expect(jsonLines(await run(['models', 'add', tiny]))).toMatchObject([{ id: 'tiny', origin: 'added' }]);
-    const used = jsonLines(await run(['models', 'use', 'chat', 'tiny'])) as object[][];
-    expect(used[0]).toMatchObject([{ id: 'tiny', roles: ['chat'] }]);
-    const asked = await run(['ask', at('sample-02.png'), 'a', '--model', 'iris-starter']);
-    expect(asked.code).toBe(0);
-    await run(['models', 'use', 'chat', 'iris-starter']);
-    expect(await run(['models', 'remove', 'tiny'])).toMatchObject({
-      code: 0,
-      stdout: '{"removed":"tiny"}\n',
-    });
-    expect(await run(['models', 'verify', 'tiny'])).toMatchObject({ code: 1, stdout: '' });
+    const source = await publicForm('idefics3', {}, 'Tiny-VLM');
+    const before = await readdir(source, { recursive: true });
+    const missing = await run(['models', 'add', source, '--dtype', 'q4']);
+    expect(missing).toMatchObject({ code: 2, stdout: '' });
+    expect(missing.stderr).toContain('vision_encoder_q4.onnx is not there. Of vision_encoder there is fp32');
+    const can = ['caption', 'ask', 'chat'];
+    expect(jsonLines(await run(['models', 'add', source]))).toMatchObject([
+      { id: 'tiny-vlm', origin: 'added', can },
+    ]);
+    expect(await readdir(source, { recursive: true })).toEqual(before);
+    const used = jsonLines(await run(['models', 'use', 'chat', 'tiny-vlm'])) as object[][];
+    expect(used[0]).toMatchObject([{ id: 'tiny-vlm', roles: ['chat'] }]);
+    const talk = jsonLines(await run(['chat', at('sample-14.jpg')], 'Who is it?\n')) as { sent: string }[];
+    expect(talk[0]?.sent).toContain('Who is it?<end_of_utterance>');
+    const told = jsonLines(await run(['caption', at('sample-02.png'), '--model', 'tiny-vlm']));
+    expect(told).toMatchObject([{ caption: expect.any(String) as string }]);
     expect((await run(['models', 'verify'])).code).toBe(0);
-    expect((await run(['models', 'verify', 'iris-starter'])).code).toBe(0);
+    await run(['models', 'use', 'chat', 'iris-starter']);
+    expect(await run(['models', 'remove', 'tiny-vlm'])).toMatchObject({
+      code: 0,
+      stdout: '{"removed":"tiny-vlm"}\n',
+    });
+    expect(await run(['models', 'verify', 'tiny-vlm'])).toMatchObject({ code: 1, stdout: '' });
     const doctor = await run(['doctor']);
     expect(doctor.code).toBe(0);
     expect(jsonLines(doctor)).toMatchObject([{ ok: true, library: { integrity: 'ok' } }]);
+  });
+
+  it('models: one of onnx-community for search looks at every photo, finds, and goes again', async () => {
+    await run(['models', 'add', await publicForm('clip', {}, 'Tiny-CLIP')]);
+    const used = jsonLines(await run(['models', 'use', 'search', 'tiny-clip'])) as object[][];
+    expect(used[0]).toMatchObject([{ id: 'tiny-clip', roles: ['search'], waiting: null }]);
+    const [hits] = jsonLines(await run(['search', 'a cat', '--limit', '3'])) as { why: string }[][];
+    expect(hits).toHaveLength(3);
+    expect(hits?.some(({ why }) => /looks -?0\.\d+/.test(why))).toBe(true);
+    await run(['models', 'use', 'search', 'iris-starter']);
+    expect((await run(['models', 'remove', 'tiny-clip'])).code).toBe(0);
   });
 
   it('says who holds the library when it cannot write, and answers without keeping where it can', async () => {

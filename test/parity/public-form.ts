@@ -1,6 +1,7 @@
 /**
  * Lays a row's tiny model out as the public exports for transformers.js are: settings under the names that transformers
- * gives them (settings.json of the row, as its checkpoint was saved), ONNX files in `onnx`, and tensors by their names.
+ * gives them (settings.json of the row, as its checkpoint was saved), ONNX files in `onnx`, tensors by their names, and
+ * in place of our graphs those of `public` where the row has them.
  */
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,6 +18,8 @@ export interface PublicForm {
   tensors?: Readonly<Record<string, string>>;
   /** One file with both sides, as Chinese-CLIP's. */
   joined?: boolean;
+  /** Files of ours that the public export has not. */
+  without?: readonly string[];
   /** What is changed of the settings, by file. */
   edit?: (settings: Settings) => void;
 }
@@ -41,6 +44,9 @@ export async function publicForm(row: string, form: PublicForm = {}, name = 'Tin
     const bytes = renamed(await readFile(source), (tensor) => form.tensors?.[tensor] ?? tensor);
     await writeFile(join(folder, 'onnx', file), bytes);
   }
+  const own = join(from, 'public');
+  if ((await readdir(from)).includes('public')) await cp(own, join(folder, 'onnx'), { recursive: true });
+  for (const file of form.without ?? []) await rm(join(folder, 'onnx', file));
   if (form.joined) await join_(join(folder, 'onnx'));
   return folder;
 }

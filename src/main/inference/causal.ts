@@ -83,7 +83,7 @@ export interface Added {
 }
 
 /** Token embeddings [...dims, width] as flat numbers. */
-async function embed(session: Session, ids: readonly number[], dims: number[]): Promise<Float32Array> {
+export async function embed(session: Session, ids: readonly number[], dims: number[]): Promise<Float32Array> {
   const [[input, type] = ['input_ids', 'int64']] = session.inputs;
   const [output = 'inputs_embeds'] = session.outputs;
   const found = await session.run({ [input]: integers(ids, dims, type) }, [output]);
@@ -138,6 +138,14 @@ function weave(
   row.set(words.subarray(read * width), (read + seen) * width);
 }
 
+/** What decoders of transformers take an encoder's last states as. */
+export const encoderStates = 'encoder_hidden_states';
+
+/** Keys and values of what is attended to: a merged export gives them in its first pass, and nothing of use in their place later. */
+function isAttended(name: string): boolean {
+  return name.includes('.encoder.');
+}
+
 /**
  * One pass over new positions; the new cache is the caller's, the old one stays to be freed. What the decoder
  * reads from the cache and does not give anew, such as keys and values of cross-attention, moves on.
@@ -148,7 +156,9 @@ export async function step(session: Session, added: Added, cache: KvCache): Prom
   const found = await session.run(feedsFor(session, added, cache));
   const next = { ...takeCache(found, rows, length), ...(cache.shared && { shared: cache.shared }) };
   for (const [name, tensor] of cache.tensors) {
-    if (next.tensors.has(name)) continue;
+    const given = next.tensors.get(name);
+    if (given && !(cache.length > 0 && isAttended(name))) continue;
+    if (given && 'location' in given) given.dispose();
     next.tensors.set(name, tensor);
     cache.tensors.delete(name);
   }
@@ -170,6 +180,10 @@ export function feedsFor(session: Session, added: Added, cache: KvCache): Record
     inputs_embeds: (type) => floats(embeds, dims, type),
     input_ids: (type) => integers(ids, [rows, positions], type),
     attention_mask: (type) => integers(Array<number>(rows * length).fill(1), [rows, length], type),
+    encoder_attention_mask: (type) => {
+      const dims = (cache.tensors.get(encoderStates)?.dims ?? []).slice(0, 2);
+      return integers(Array<number>(dims.reduce((a, b) => a * b, 1)).fill(1), dims, type);
+    },
     position_ids: (type) => {
       const { positions: axes } = added;
       if (!axes) return integers(Array.from({ length: rows * positions }, place), [rows, positions], type);

@@ -62,7 +62,8 @@ export async function selectRows(
   const copy: KvCache = { tensors: new Map(), length, rows: rows.length, ...(shared && { shared }) };
   try {
     for (const [name, tensor] of cache.tensors) {
-      copy.tensors.set(name, gather ? await copyOnDevice(gather, tensor, rows) : copyRows(tensor, rows));
+      const onDevice = gather && 'location' in tensor && tensor.location === 'gpu-buffer';
+      copy.tensors.set(name, onDevice ? await copyOnDevice(gather, tensor, rows) : copyRows(tensor, rows));
     }
     return copy;
   } catch (error) {

@@ -162,6 +162,7 @@ async function openSteps({ model, dir, golden }: Row<Writing>): Promise<Steps> {
   if (generate?.family !== 'blip') throw new Error('The row writes.');
   const [photo, expected] = [golden.photos[0], golden.cases[0]];
   const { crossAttention, decoder, questionEncoder } = generate;
+  if (crossAttention === undefined) throw new Error('The row keeps what its decoder attends to.');
   const files = { crossAttention, decoder, ...(questionEncoder && { questionEncoder }) };
   const opening = { dir, manifest: model.manifest, options: onCpu };
   const sessions = await openParts(opening, files);

@@ -64,6 +64,7 @@ class Row:
 def make_row(name: str, function, seed: int, out: Path) -> None:
     """Draws weights until the row's function finds them clear, exports them and writes golden.json."""
     from export.architectures import export_checkpoint
+    from reference import public
 
     for attempt in range(200):
         torch.manual_seed(1000 * seed + attempt)
@@ -79,6 +80,7 @@ def make_row(name: str, function, seed: int, out: Path) -> None:
             about = {"name": name, "summary": "Random weights of a real architecture, for tests.", "license": "Apache-2.0", "source": f"test/parity/reference, row {name}"}
             export_checkpoint(row.checkpoint, place / "model", about)
             settings = {name: json.loads((row.checkpoint / name).read_text("utf-8")) for name in SETTINGS if (row.checkpoint / name).exists()}
+            public.write(row.checkpoint, place / "public")
             (place / "settings.json").write_text(json.dumps(settings, ensure_ascii=False) + "\n", "utf-8")
         (place / "golden.json").write_text(json.dumps(golden, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
         size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())

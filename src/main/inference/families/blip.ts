@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { AppError } from '../../../shared/errors.ts';
+import { encoderStates } from '../causal.ts';
 import { encoderDecoder } from '../encoder-decoder.ts';
 import type { Decoder } from '../generate.ts';
 import { isCache, openGather, type KvCache } from '../kv-cache.ts';
@@ -39,8 +40,8 @@ export const blipSchema = z.strictObject({
   ...statesFacts,
   family: z.literal('blip'),
   outputs: z.strictObject({ states: z.string() }),
-  /** Hidden states to the keys and values of the decoder's cross-attention. */
-  crossAttention: onnxFile,
+  /** Hidden states to the keys and values of the decoder's cross-attention; a decoder may take the states themselves. */
+  crossAttention: onnxFile.optional(),
   decoder: onnxFile,
   heads: z.int().positive(),
   headDim: z.int().positive(),
@@ -83,7 +84,7 @@ export function statesReader(
 }
 
 interface Sessions {
-  crossAttention: Session;
+  crossAttention?: Session;
   decoder: Session;
   questionEncoder?: Session;
   gather?: Session;
@@ -97,10 +98,12 @@ export async function openBlip(
   const tokenizer = await openTokenizer(opening.dir, facts);
   const blank = await readBlank(opening, facts);
   const { crossAttention, decoder, questionEncoder } = facts;
-  const files = { crossAttention, decoder };
-  const opened: Omit<Sessions, 'gather'> = questionEncoder
-    ? await openParts(opening, { ...files, questionEncoder }, isCache)
-    : await openParts(opening, files, isCache);
+  const files = {
+    decoder,
+    ...(crossAttention !== undefined && { crossAttention }),
+    ...(questionEncoder !== undefined && { questionEncoder }),
+  };
+  const opened: Omit<Sessions, 'gather'> = await openParts(opening, files, isCache);
   const sessions: Sessions = opened.decoder.keepsOnDevice
     ? { ...opened, gather: await openGather(opened.decoder, opening.options) }
     : opened;
@@ -144,10 +147,11 @@ export function blipDecoder(
   return encoderDecoder(sessions, facts, {
     rows: prefixes.length,
     ids: facts.answerStart === undefined ? ids : [facts.answerStart],
-    shares: true,
+    shares: crossAttention !== undefined,
     async encode() {
       const states = stack(prefixes, facts);
       const attended = questionEncoder ? await readQuestion(questionEncoder, states, ids) : states;
+      if (!crossAttention) return { [encoderStates]: attended };
       try {
         return await crossAttention.run({ encoder_hidden_states: attended });
       } finally {

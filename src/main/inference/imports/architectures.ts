@@ -2,11 +2,11 @@
  * Which `model_type` of transformers becomes which family of Iris: the parts that its exports for transformers.js
  * have (https://github.com/huggingface/transformers.js), and what its settings say.
  */
-import { blip, blipMatch } from './blip.ts';
+import { blip, blipMatch, captioner } from './blip.ts';
 import { chineseClip, clip, siglip } from './embedders.ts';
 import type { Settings } from './settings.ts';
 import type { Facts, Source } from './source.ts';
-import { llava, paligemma, patched, tiled } from './writers.ts';
+import { florence, llava, paligemma, patched, tiled } from './writers.ts';
 
 export interface Architecture {
   /** The parts of each form in which it is exported, the better form first; those after `?` may be missing. */
@@ -16,6 +16,7 @@ export interface Architecture {
 
 const split = [['vision_model', 'text_model'], ['model']];
 const written = [['vision_encoder', 'embed_tokens', 'decoder_model_merged']];
+const encoded = [['vision_encoder', 'embed_tokens', 'encoder_model', 'decoder_model_merged']];
 /** No export for transformers.js: the parts are those of models/export. */
 const blips = [
   ['vision_model', 'text_model', 'match_model'],
@@ -26,6 +27,7 @@ const architectures: Readonly<Record<string, Architecture>> = {
   blip: { forms: blips, read: (source) => (source.files.has('match_model') ? blipMatch : blip)(source) },
   chinese_clip: { forms: split, read: chineseClip },
   clip: { forms: split, read: clip },
+  florence2: { forms: encoded, read: florence },
   idefics3: { forms: written, read: tiled },
   llava: { forms: written, read: llava },
   paligemma: { forms: written, read: paligemma },
@@ -33,6 +35,7 @@ const architectures: Readonly<Record<string, Architecture>> = {
   qwen2_5_vl: { forms: written, read: patched },
   siglip: { forms: split, read: siglip },
   smolvlm: { forms: written, read: tiled },
+  'vision-encoder-decoder': { forms: [['encoder_model', 'decoder_model_merged']], read: captioner },
 };
 
 /** The architecture of a folder's config. Throws AppError('model') listing those that there are. */

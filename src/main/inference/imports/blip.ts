@@ -2,6 +2,7 @@
 import type { BlipManifest, BlipMatchManifest } from '../families/blip.ts';
 import { dualEncoder } from './embedders.ts';
 import { fixedPreprocess } from './preprocess.ts';
+import type { Settings } from './settings.ts';
 import {
   cacheOf,
   languageOf,
@@ -10,29 +11,28 @@ import {
   sizeOf,
   tokenId,
   tokenizerFiles,
+  widthOf,
   type Facts,
   type Source,
 } from './source.ts';
 
-/** A photo's states, which BLIP's text side attends to: how many there are and how wide. */
-function statesOf(source: Source): Pick<BlipManifest, 'vision' | 'positions' | 'width'> & { states: string } {
-  const { path, graph } = partOf(source, 'vision_model');
+/** A photo's states, which a text side attends to: how many there are and how wide. */
+function statesOf(
+  source: Source,
+  part: string,
+  tower: Settings,
+): Pick<BlipManifest, 'vision' | 'positions' | 'width'> & { states: string } {
+  const { path, graph } = partOf(source, part);
   const states = outputOf(graph, 'image_states', 'last_hidden_state');
-  const tower = source.config.part('vision_config');
   const { width: side } = fixedPreprocess(source.processor);
   const positions =
     sizeOf(graph, states, 2) ?? Math.floor(side / (tower.number('patch_size') ?? 16)) ** 2 + 1;
-  return {
-    vision: path,
-    states,
-    positions,
-    width: sizeOf(graph, states, 1) ?? tower.number('hidden_size') ?? 768,
-  };
+  return { vision: path, states, positions, width: sizeOf(graph, states, 1) ?? widthOf(tower) ?? 768 };
 }
 
 /** Captions, or answers where a question is read first. BLIP's exports are those of models/export. */
 export function blip(source: Source): Facts {
-  const { states, ...vision } = statesOf(source);
+  const { states, ...vision } = statesOf(source, 'vision_model', source.config.part('vision_config'));
   const text = source.config.part('text_config');
   const decoder = partOf(source, 'decoder_model_merged');
   const question = source.files.get('question_encoder');
@@ -72,7 +72,7 @@ export function blip(source: Source): Facts {
 
 /** BLIP for search (ITC), and for a second look at what was found (ITM). */
 export function blipMatch(source: Source): Facts {
-  const { states, ...vision } = statesOf(source);
+  const { states, ...vision } = statesOf(source, 'vision_model', source.config.part('vision_config'));
   const text = source.config.part('text_config');
   const maxTokens = text.number('max_position_embeddings') ?? 512;
   const padId = text.number('pad_token_id') ?? 0;
@@ -88,4 +88,30 @@ export function blipMatch(source: Source): Facts {
     padId,
   };
   return { preprocess, ...(embed && { embed }), match, reads: 'en' };
+}
+
+/** ViT-GPT2 and its kin: another of the family, whose decoder takes a picture's states themselves. */
+export function captioner(source: Source): Facts {
+  const { config, generation } = source;
+  const text = config.part('decoder');
+  const { states, ...vision } = statesOf(source, 'encoder_model', config.part('encoder'));
+  const decoder = partOf(source, 'decoder_model_merged');
+  const { heads, headDim } = cacheOf(decoder.graph, text);
+  const start = generation.number('decoder_start_token_id') ?? config.number('decoder_start_token_id');
+  const generate: BlipManifest = {
+    ...languageOf(source, text, {
+      imageTokens: 0,
+      context: text.number('n_positions') ?? text.number('max_position_embeddings') ?? 1024,
+      tasks: ['caption'],
+      maxNewTokens: 32,
+      ...(start !== undefined && { bos: start }),
+    }),
+    ...vision,
+    heads,
+    headDim,
+    family: 'blip',
+    outputs: { states },
+    decoder: decoder.path,
+  };
+  return { preprocess: fixedPreprocess(source.processor), generate, reads: 'en' };
 }

@@ -1,4 +1,5 @@
 /** Language models that see: what their folders say of captions, questions and talk. */
+import { z } from 'zod';
 import { AppError } from '../../../shared/errors.ts';
 import type { VlmManifest } from '../families/vlm.ts';
 import { fixedPreprocess, patchedPreprocess, tiledPreprocess } from './preprocess.ts';
@@ -148,4 +149,43 @@ export function paligemma(source: Source): Facts {
     locations: { ...places, bins: 1024, centre: false, order: 'yxyx', label: 'after' },
   });
   return { preprocess: fixedPreprocess(source.processor), generate: { ...language, ...vlm(source, text) } };
+}
+
+/** Florence-2: an encoder reads the photo and a task's words, and the decoder writes words and places. */
+export function florence(source: Source): Facts {
+  const { config, generation, processor } = source;
+  const text = config.part('text_config');
+  const places = placesOf(source, 1000, (at) => `<loc_${at}>`);
+  const told = [generation, text, config];
+  const number = (name: string): number | undefined =>
+    told.map((each) => each.number(name)).find((id) => id !== undefined);
+  const forced = number('forced_bos_token_id');
+  const taskPrompts = {
+    ...textsOf(processor, 'task_prompts_without_inputs'),
+    ...textsOf(processor, 'task_prompts_with_input'),
+  };
+  const language = languageOf(source, text, {
+    imageTokens: imageTokensOf(source),
+    context: contextOf(source, text),
+    tasks: ['caption'],
+    captionStart: 'task',
+    captionPrompt: '<CAPTION>' in taskPrompts ? '<CAPTION>' : 'What does the image describe?',
+    taskPrompts,
+    locations: { ...places, bins: 1000, centre: true, order: 'xyxy', label: 'before' },
+    maxNewTokens: 256,
+  });
+  const { path: encoder } = partOf(source, 'encoder_model');
+  const answerStart = [number('decoder_start_token_id') ?? 2, ...(forced === undefined ? [] : [forced])];
+  const promptMarks = { start: [language.bos], end: language.eos.slice(0, 1) };
+  const generate = { ...language, ...vlm(source, text), encoder, answerStart, promptMarks };
+  return { preprocess: fixedPreprocess(processor), generate, reads: 'en' };
+}
+
+/** Texts by name, as Florence-2's processor has its tasks. */
+function textsOf(settings: Settings, name: string): Record<string, string> {
+  const part = settings.value(name);
+  if (part === undefined) return {};
+  const texts = z.record(z.string(), z.string()).safeParse(part);
+  if (texts.success) return texts.data;
+  throw settings.wrong(name, 'texts by name');
 }
