@@ -85,6 +85,14 @@ export interface TextEntry {
   model: string | null;
   prompt: string | null;
   createdAt: string;
+  /** Of a model that tells what is where. */
+  boxes?: Found[];
+}
+
+/** Something in a photo, and where: left, top, right and bottom in pixels of the upright original. */
+export interface Found {
+  label: string;
+  box: [number, number, number, number];
 }
 
 export interface ChatMessage {
@@ -99,6 +107,7 @@ export interface ChatMessage {
   /** The likeliest first, where the model chose among answers that it knows. */
   answers?: KnownAnswer[];
   sureness?: Sureness;
+  boxes?: Found[];
 }
 
 export interface PhotoDetails extends PhotoSummary {
@@ -145,8 +154,8 @@ interface FilePath {
 export interface CaptionAnswer extends FilePath {
   caption: string;
   model: string;
-  /** What is where, of a model that tells it: left, top, right and bottom in pixels of the upright original. */
-  boxes?: { label: string; box: [number, number, number, number] }[];
+  /** What is where, of a model that tells it. */
+  boxes?: Found[];
 }
 
 /** One of the answers that a model knows, with its probability among them, 0 to 1. */
@@ -175,7 +184,7 @@ export interface AskAnswer extends FilePath {
   sureness?: Sureness;
   /** What a model that reads English only was given for a question in Chinese. */
   gloss?: string;
-  boxes?: CaptionAnswer['boxes'];
+  boxes?: Found[];
 }
 
 /** How well a label fits a photo, by two kinds of model; null where there is no model of the kind. */

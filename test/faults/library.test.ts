@@ -138,7 +138,7 @@ describe('the schema', () => {
     for (let i = 0; i < 2; i++) openLibrary(library, 'write').close();
     const version = (name: string): unknown =>
       look(library, (db) => db.get<{ user_version: number }>(`PRAGMA ${name}.user_version`)?.user_version);
-    expect([version('main'), version('cache')]).toEqual([5, 3]);
+    expect([version('main'), version('cache')]).toEqual([6, 4]);
     expect(existsSync(path.join(library, 'backups'))).toBe(false); // nothing to lose yet
     const settings = look(library, (db) => db.get('PRAGMA main.journal_mode'));
     expect(settings).toEqual({ journal_mode: 'wal' });

@@ -17,7 +17,7 @@ import { inOrder, passes } from './fake-filter.ts';
 import { fakeLibrary } from './fake-library.ts';
 import { fakeModels } from './fake-models.ts';
 import { fakePages } from './fake-pages.ts';
-import { colourOf, finishedJob, pick, runningJob, world, type FakeOptions } from './fake-world.ts';
+import { boxesIn, colourOf, finishedJob, pick, runningJob, world, type FakeOptions } from './fake-world.ts';
 
 export interface FakeEngine extends Engine {
   /** The calls that were made, as `method json`. */
@@ -177,6 +177,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         model: args.model ?? 'iris-starter',
         prompt: args.prompt ?? null,
         createdAt: now(),
+        ...(args.prompt === '<OD>' && { boxes: boxesIn(photo) }),
       });
       return { path: '', caption, model: args.model ?? 'iris-starter' };
     },

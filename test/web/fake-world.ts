@@ -1,5 +1,12 @@
 /** A made-up library in memory: what the fake engine shows, in every state a page must draw. */
-import type { Job, LibraryStatus, PhotoDetails, PhotoSummary, Root } from '../../src/shared/contract.ts';
+import type {
+  Found,
+  Job,
+  LibraryStatus,
+  PhotoDetails,
+  PhotoSummary,
+  Root,
+} from '../../src/shared/contract.ts';
 import { plainMetadata } from '../plain-metadata.ts';
 
 export interface FakeOptions {
@@ -152,4 +159,12 @@ export function world(options: FakeOptions): World {
     roots: count === 0 ? [] : roots,
     jobs: troubles ? [finishedJob(true), runningJob] : [],
   };
+}
+
+/** Two things in a photo: in its left upper quarter, and in the middle of its right half. */
+export function boxesIn({ width, height }: PhotoSummary): Found[] {
+  return [
+    { label: 'dog', box: [0, 0, width / 2, height / 2] },
+    { label: 'bench', box: [width / 2, height / 4, width, (height * 3) / 4] },
+  ];
 }

@@ -41,7 +41,7 @@ async function answer(engine: Engine, photo: PhotoRef, text: string, options: Wr
     })) {
       if (event.type === 'done') {
         sayGloss(event.gloss);
-        const { text: answer, sent, answers, sureness } = event.message;
+        const { text: answer, sent, answers, sureness, boxes } = event.message;
         if (options.json)
           printJson({
             question: again ? null : text,
@@ -49,6 +49,7 @@ async function answer(engine: Engine, photo: PhotoRef, text: string, options: Wr
             sent,
             ...(answers && { answers }),
             ...(sureness && { sureness }),
+            ...(boxes && { boxes }),
           });
         else process.stdout.write(`${unsure(sureness)}\n`);
       } else if (!options.json) process.stdout.write(event.text);

@@ -76,16 +76,18 @@ export class Ask {
   ): Promise<CaptionAnswer> {
     const subject = await this.find(photo);
     const model = await this.#deps.model('caption', id);
-    const { text, confidence, boxes } = await this.#answer(model, subject, { caption: prompt }, signal);
+    const result = await this.#answer(model, subject, { caption: prompt }, signal);
+    const { text, confidence } = result;
+    const placed = await this.#inPixels(subject, result.boxes);
     const { writer } = this.#deps;
     const { photoId } = subject;
     if (writer && photoId !== undefined)
       writer.transaction(() => {
-        saveModelCaption(writer, photoId, { model: model.version, prompt, text, confidence });
+        saveModelCaption(writer, photoId, { model: model.version, prompt, text, confidence, ...placed });
         indexWords(writer, photoId);
       });
     const told = { ...pathFields(subject.path), caption: text, model: model.version };
-    return { ...told, ...(await this.#inPixels(subject, boxes)) };
+    return { ...told, ...placed };
   }
 
   async ask({ photo, question, model: id }: Args<'ask'>, signal?: AbortSignal): Promise<AskAnswer> {
@@ -136,9 +138,9 @@ export class Ask {
     try {
       for await (const event of this.#stream(model, subject, { question, history: before }, signal)) {
         if (event.type === 'done') {
-          const { text, sent, answers, sureness } = event.result;
+          const { text, sent, answers, sureness, boxes } = event.result;
           const { caption } = event;
-          Object.assign(answer, { text, sent });
+          Object.assign(answer, { text, sent }, await this.#inPixels(subject, boxes));
           Object.assign(answer, answers && { answers }, sureness && { sureness }, caption && { caption });
           ({ droppedTurns, gloss } = event.result);
           whole = true;

@@ -91,6 +91,8 @@ export const libraryMigrations: readonly string[] = [
      good INTEGER NOT NULL CHECK (good IN (0, 1)),
      PRIMARY KEY (query, photo_id)
    ) STRICT, WITHOUT ROWID;`,
+  // What an answer says is where, as JSON: a list of the contract's Found.
+  'ALTER TABLE main.message ADD COLUMN boxes TEXT;',
 ];
 
 /** `cache.db`: everything that can be computed again from the photos. */
@@ -161,6 +163,8 @@ export const cacheMigrations: readonly string[] = [
    CREATE INDEX cache.metadata_stars ON metadata (stars DESC, taken_at DESC, photo_id DESC);`,
   // The sizes of all photos, without reading their rows.
   'CREATE INDEX cache.metadata_size ON metadata (photo_id, width, height);',
+  // What a caption says is where, as JSON: a list of the contract's Found.
+  'ALTER TABLE cache.caption ADD COLUMN boxes TEXT;',
 ];
 
 /** The schema of one database; throws for one that these steps do not reach. */

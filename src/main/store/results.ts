@@ -1,5 +1,5 @@
 /** What indexing computes of a photo: metadata, thumbnail, embedding, image prefix, model captions. */
-import type { PhotoMetadata } from '../../shared/contract.ts';
+import type { Found, PhotoMetadata } from '../../shared/contract.ts';
 import type { ReadDb, WriteDb } from './database.ts';
 
 export interface PhotoFacts {
@@ -139,17 +139,20 @@ export interface ModelCaption {
   prompt: string;
   text: string;
   confidence: number;
+  boxes?: readonly Found[];
 }
 
 export function saveModelCaption(db: WriteDb, photoId: number, caption: ModelCaption): void {
   db.run(
-    'INSERT INTO cache.caption (photo_id, model, prompt, text, confidence, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+    `INSERT INTO cache.caption (photo_id, model, prompt, text, confidence, created_at, boxes)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
     photoId,
     caption.model,
     caption.prompt,
     caption.text,
     caption.confidence,
     new Date().toISOString(),
+    caption.boxes ? JSON.stringify(caption.boxes) : null,
   );
   db.run('DELETE FROM cache.prefix WHERE photo_id = ?', photoId);
 }

@@ -1,5 +1,5 @@
 /** The ledger of words about photos: captions, chats, and the full-text index over them. */
-import type { ChatMessage, KnownAnswer, Sureness, TextEntry } from '../../shared/contract.ts';
+import type { ChatMessage, Found, KnownAnswer, Sureness, TextEntry } from '../../shared/contract.ts';
 import { AppError } from '../../shared/errors.ts';
 import type { ReadDb, WriteDb } from './database.ts';
 
@@ -10,12 +10,12 @@ export function captionLedger(db: ReadDb, photoId: number): TextEntry[] {
      FROM text WHERE photo_id = ? AND kind = 'caption' ORDER BY id DESC`,
     photoId,
   );
-  const models = db.all<TextEntry>(
-    `SELECT text, 'model' AS source, model, prompt, created_at AS createdAt
+  const models = db.all<Omit<TextEntry, 'boxes'> & { boxes: string | null }>(
+    `SELECT text, 'model' AS source, model, prompt, created_at AS createdAt, boxes
      FROM cache.caption WHERE photo_id = ? ORDER BY prompt <> '', id DESC`,
     photoId,
   );
-  return [...people, ...models];
+  return [...people, ...models.map(({ boxes, ...entry }) => ({ ...entry, ...boxesOf(boxes) }))];
 }
 
 /** Adds a person's caption; an empty one takes their words back without deleting the old ones. */
@@ -36,25 +36,31 @@ export function writeCaption(db: WriteDb, photoId: number, text: string): TextEn
 
 export function messages(db: ReadDb, photoId: number): ChatMessage[] {
   const rows = db.all<
-    Record<'answers' | 'sureness', string | null> & Omit<ChatMessage, 'answers' | 'sureness'>
+    Record<'answers' | 'sureness' | 'boxes', string | null> &
+      Omit<ChatMessage, 'answers' | 'sureness' | 'boxes'>
   >(
-    `SELECT role, text, model, sent, created_at AS createdAt, answers, sureness FROM message
+    `SELECT role, text, model, sent, created_at AS createdAt, answers, sureness, boxes FROM message
      WHERE photo_id = ? ORDER BY id`,
     photoId,
   );
-  return rows.map(({ answers, sureness, ...message }) => ({
+  return rows.map(({ answers, sureness, boxes, ...message }) => ({
     ...message,
     ...(answers !== null && { answers: JSON.parse(answers) as KnownAnswer[] }),
     ...(sureness !== null && { sureness: JSON.parse(sureness) as Sureness }),
+    ...boxesOf(boxes),
   }));
+}
+
+function boxesOf(json: string | null): { boxes?: Found[] } {
+  return json === null ? {} : { boxes: JSON.parse(json) as Found[] };
 }
 
 export function addMessages(db: WriteDb, photoId: number, added: readonly ChatMessage[]): void {
   db.transaction(() => {
     for (const message of added)
       db.run(
-        `INSERT INTO message (photo_id, role, text, model, sent, created_at, answers, sureness)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO message (photo_id, role, text, model, sent, created_at, answers, sureness, boxes)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         photoId,
         message.role,
         message.text,
@@ -63,6 +69,7 @@ export function addMessages(db: WriteDb, photoId: number, added: readonly ChatMe
         message.createdAt,
         message.answers ? JSON.stringify(message.answers) : null,
         message.sureness ? JSON.stringify(message.sureness) : null,
+        message.boxes ? JSON.stringify(message.boxes) : null,
       );
     indexWords(db, photoId);
   });

@@ -18,6 +18,12 @@ const en = {
     sharpening: 'Sharpening…',
     small: 'This is the small copy that Iris keeps: the file itself cannot be read now.',
   },
+  boxes: {
+    title: 'Found in the photo',
+    show: (n: number): string => (n === 1 ? '1 box on the photo' : `${n} boxes on the photo`),
+    place: (left: number, top: number, right: number, bottom: number): string =>
+      `from ${left}, ${top} to ${right}, ${bottom} in pixels`,
+  },
   stars: {
     title: 'Rating',
     stars: (n: number): string => (n === 1 ? '1 star' : `${n} stars`),
@@ -129,6 +135,11 @@ const zh: PhotoWords = {
     percent: (percent) => `${percent}%`,
     sharpening: '正在变清晰…',
     small: '现在读不到原文件，这里显示的是 Iris 保存的小图。',
+  },
+  boxes: {
+    title: '照片里找到的内容',
+    show: (n) => `照片上的 ${n} 个方框`,
+    place: (left, top, right, bottom) => `像素位置 ${left}, ${top} 至 ${right}, ${bottom}`,
   },
   stars: { title: '评分', stars: (n) => `${n} 星` },
   thumbs: {

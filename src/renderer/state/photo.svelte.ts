@@ -1,5 +1,5 @@
 /** The photo that is open: its details, its captions, and the talk about it. */
-import type { PhotoDetails, PhotoSummary, TextEntry } from '../../shared/contract.ts';
+import type { Found, PhotoDetails, PhotoSummary, TextEntry } from '../../shared/contract.ts';
 import { reasonOf } from './reasons.ts';
 import { api } from '../lib/api.ts';
 import { Conversation } from './conversation.svelte.ts';
@@ -26,6 +26,17 @@ export class OpenPhoto {
   );
   readonly own = $derived(this.#newestFirst.find((entry) => entry.source === 'person') ?? null);
   readonly thought = $derived(this.#newestFirst.find((entry) => entry.source === 'model') ?? null);
+  /** What the newest words of a model say is where: of a caption, or of an answer in the talk. */
+  readonly found: readonly Found[] = $derived(
+    [...(this.thought ? [this.thought] : []), ...this.conversation.messages]
+      .filter(({ boxes }) => boxes && boxes.length > 0)
+      .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
+      .at(-1)?.boxes ?? [],
+  );
+  /** Whether it is drawn on the photo, and which of it is pointed at. */
+  marking = $state(true);
+  pointed = $state<number | null>(null);
+  readonly marks = $derived(this.marking ? this.found : []);
   /** No file of it can be reached now: its drive is away, or it was moved. */
   readonly offline = $derived(
     this.details !== null &&
@@ -45,6 +56,7 @@ export class OpenPhoto {
   async load(): Promise<void> {
     try {
       this.details = await api.photo({ id: this.id });
+      this.pointed = null;
       if (!this.conversation.busy) this.conversation.messages = this.details.chat;
       this.error = null;
     } catch (error) {
