@@ -1,4 +1,5 @@
 /** One photo in a real browser: its words, and the talk that streams, stops, goes on and fails. */
+import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { eventually, hasChromium } from './browser.ts';
 import { fakePages } from './fake-pages.ts';
@@ -28,6 +29,32 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await panel.getByText('Details').click();
     await panel.getByText('FUJIFILM X-T30 II').waitFor();
     await panel.getByText('1/250 s · f/2.8 · ISO 400 · 35 mm').waitFor();
+  });
+
+  test('what a model finds is drawn where it is and said beside it, in the panel and over the window', async () => {
+    const page = await open();
+    await page.getByRole('option', { name: 'IMG_1004.jpg' }).click();
+    const panel = page.getByRole('complementary', { name: 'Photo: IMG_1004.jpg' });
+    await panel.getByText('Iris thinks').waitFor();
+    await panel.getByRole('button', { name: 'Choose how the description begins' }).click();
+    await panel.getByLabel('Begin the description with').fill('<OD>');
+    await panel.getByRole('button', { name: 'Describe again' }).click();
+    const bench = panel.getByRole('button', { name: /^2 bench from \d+, \d+ to \d+, \d+ in pixels$/ });
+    await bench.waitFor();
+    const expected = ['0.6', '0.2', '0.9', '0.8'];
+    const { width, height } = await pages.engine.photo({ id: 4 });
+    await eventually(() => partsOf(page, 'aside .stage', width / height)).toEqual(expected);
+    await bench.click();
+    await eventually(() => page.locator('aside .stage g.away').count()).toBe(1);
+    const shown = panel.getByRole('button', { name: '2 boxes on the photo', pressed: true });
+    await shown.press('Enter');
+    await bench.waitFor({ state: 'detached' });
+    expect(await page.locator('aside .stage rect').count()).toBe(0);
+    await panel.getByRole('button', { name: '2 boxes on the photo', pressed: false }).press('Enter');
+    await bench.waitFor();
+    await panel.getByRole('button', { name: 'Fill the window' }).first().click();
+    await page.locator('dialog .picture rect.over').last().waitFor();
+    await eventually(() => partsOf(page, 'dialog .picture', width / height)).toEqual(expected);
   });
 
   test('a talk streams, shows what was sent, is kept, repeated and cleared', async () => {
@@ -131,3 +158,16 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByText(answered).waitFor();
   });
 });
+
+/** Where the last box is within a picture of this shape, as `object-fit: contain` shows it: sides in tenths. */
+async function partsOf(page: Page, place: string, ratio: number): Promise<string[]> {
+  const frame = await page.locator(`${place} img`).first().boundingBox();
+  const drawn = await page.locator(`${place} rect.over`).last().boundingBox();
+  if (!frame || !drawn) return [];
+  const width = Math.min(frame.width, frame.height * ratio);
+  const height = width / ratio;
+  const left = (drawn.x - frame.x - (frame.width - width) / 2) / width;
+  const top = (drawn.y - frame.y - (frame.height - height) / 2) / height;
+  const sides = [left, top, left + drawn.width / width, top + drawn.height / height];
+  return sides.map((part) => part.toFixed(1));
+}

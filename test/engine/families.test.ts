@@ -8,7 +8,7 @@ import { createEngine } from '../../src/main/engine.ts';
 import type { Matched, Model } from '../../src/main/inference/model.ts';
 import { loadModel } from '../../src/main/inference/registry.ts';
 import { editManifest, onCpu } from '../unit/inference-helpers.ts';
-import { indexed, placeRow, placeSamples, sampleFiles, scratch } from './helpers.ts';
+import { allPhotos, indexed, placeRow, placeSamples, sampleFiles, scratch } from './helpers.ts';
 
 const folder = scratch();
 const photos = path.join(folder, 'photos');
@@ -136,6 +136,10 @@ it('tells boxes in pixels of the upright original', async () => {
   expect(Math.max(picture.width, picture.height)).toBeLessThan(Math.max(width, height));
   const without = await engine.caption({ photo, model: 'blip-caption' });
   expect(without).not.toHaveProperty('boxes');
+  const { id = 0 } = (await allPhotos(engine)).find(({ name }) => name === 'sample-09.jpg') ?? {};
+  const { captions } = await engine.photo({ id });
+  expect(captions.find(({ prompt }) => prompt === '<OD>')?.boxes).toEqual(boxes);
+  expect(captions.find(({ prompt }) => prompt === '')).not.toHaveProperty('boxes');
 });
 
 it('keeps what an answer was chosen from with the talk', async () => {

@@ -142,7 +142,9 @@ describe('messages', () => {
     const id = ids[0] ?? 0;
     const said = { role: 'assistant', text: 'a dog', model: 'm', sent: 'q', createdAt: '2020' } as const;
     const sureness = { probability: 0.25, sure: false };
-    const all = [said, { ...said, sureness }, { ...said, answers: [{ text: 'a dog', probability: 0.5 }] }];
+    const boxes = [{ label: 'a dog', box: [1, 2, 30, 40] as [number, number, number, number] }];
+    const answers = [{ text: 'a dog', probability: 0.5 }];
+    const all = [said, { ...said, sureness }, { ...said, answers }, { ...said, boxes }];
     addMessages(db, id, all);
     expect(messages(db, id)).toEqual(all);
   });

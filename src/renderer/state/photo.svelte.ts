@@ -27,11 +27,12 @@ export class OpenPhoto {
   readonly own = $derived(this.#newestFirst.find((entry) => entry.source === 'person') ?? null);
   readonly thought = $derived(this.#newestFirst.find((entry) => entry.source === 'model') ?? null);
   /** What the newest words of a model say is where: of a caption, or of an answer in the talk. */
-  readonly found: readonly Found[] = $derived(
-    [...(this.thought ? [this.thought] : []), ...this.conversation.messages]
-      .filter(({ boxes }) => boxes && boxes.length > 0)
-      .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
-      .at(-1)?.boxes ?? [],
+  readonly found: readonly Found[] = $derived.by(
+    () =>
+      [...(this.thought ? [this.thought] : []), ...this.conversation.messages]
+        .filter(({ boxes }) => boxes && boxes.length > 0)
+        .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
+        .at(-1)?.boxes ?? [],
   );
   /** Whether it is drawn on the photo, and which of it is pointed at. */
   marking = $state(true);
