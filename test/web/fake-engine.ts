@@ -172,8 +172,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         ? say(photo.id)
         : `${args.prompt ?? 'A photo of'} a ${pick(['dog', 'cat'], photo.id)} at rest.`;
       photo.captions.unshift({
-        text: caption,
-        source: 'model',
+        ...{ text: caption, source: 'model' as const },
         model: args.model ?? 'iris-starter',
         prompt: args.prompt ?? null,
         createdAt: now(),
