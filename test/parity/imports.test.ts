@@ -226,3 +226,18 @@ describe('of several precisions', () => {
     ]);
   });
 });
+
+it.each<[string, string, Record<string, unknown>, Partial<Manifest['preprocess']>]>([
+  ['sizes as one number', 'clip', { size: 32, crop_size: 32 }, { width: 32, height: 32, fit: 'cover' }],
+  [
+    'pixels that are not normalised (MobileCLIP)',
+    'clip',
+    { do_normalize: false, image_mean: undefined },
+    { mean: [0, 0, 0], std: [255, 255, 255] },
+  ],
+  ['more cells than a computer holds', 'qwen2-vl', { max_pixels: 12_845_056 }, { maxPixels: 576 * 8 * 8 }],
+])('reads %s', async (_, row, settings, expected) => {
+  const edit: PublicForm['edit'] = (all) => Object.assign(all['preprocessor_config.json'] ?? {}, settings);
+  const { preprocess } = await importFolder(await publicForm(row, { edit }));
+  expect(preprocess).toMatchObject(expected);
+});
