@@ -23,13 +23,20 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'whole', include: heavy, fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'whole',
+          include: heavy,
+          setupFiles: ['test/built-lanes.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         extends: true,
         test: {
           name: 'page',
           include: browser,
+          setupFiles: ['test/built-lanes.ts'],
           fileParallelism: false,
           // A shared machine can starve a browser past any wait: a fault fails twice, and the report
           // names what needed its second try.
