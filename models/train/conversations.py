@@ -10,7 +10,7 @@ from collections import Counter
 
 from common import tidy
 from questions import Facts, article, be, facts_all_acts, one_photo, pronoun, yes_no
-from words import ANIMALS, CLOTHES, COLOURS, PEOPLE_MANY, PEOPLE_ONE, PEOPLE_WORDS, PLURALS, SINGULARS
+from words import ANIMALS, CLOTHES, COLOURS, INDOORS, OUTDOORS, PEOPLE_MANY, PEOPLE_ONE, PEOPLE_WORDS, PLURALS, SINGULARS
 
 STARTS = ["a photo of", "a photo of", "a picture of", "an image of", "this is", "there is", "a photograph of", "this photo shows", "this is a photo of", "a close up of", "i can see", "the photo shows"]
 ARTICLES = re.compile(r"^(a|an|the|two|three|four|five|some|several|many) ")
@@ -86,6 +86,33 @@ def caption_text(caption, rng):
     return [(caption, True)]
 
 
+WEATHER = [("cold and snowy", "snow snowy ice icy skiing ski skier snowboarder sled"), ("wet and rainy", "rain raining rainy umbrella"), ("dark", "night nighttime"),
+           ("warm and sunny", "beach sunny sunset swimsuit bikini pool sprinkler bathing"), ("windy", "kite sail sailboat surfer wave waves"),
+           ("mild", "grass grassy park field lawn"), ("dry and clear", "desert dirt rock cliff mountain sky"), ("hard to tell, as it is indoors", " ".join(sorted(INDOORS)))]
+MOODS = [("happy", "smiling smile smiles laughing laughs happy"), ("playful", "playing play plays toy ball frisbee chasing splashing tug"), ("excited", "jumping jump jumps leaping flying cheering trick"),
+         ("tense", "race racing football soccer basketball player team tackle competition game"), ("festive", "party concert crowd stage costume parade dancing"),
+         ("calm", "sitting sits resting sleeping lying laying reading standing looking fishing watching bench"), ("active", "running runs riding climbing skateboarding swimming walking")]
+
+
+def told(groups, words, rng):
+    """Whichever of the groups has most of its words said, or None."""
+    counted = [(len(words & set(group.split())), rng.random(), name) for name, group in groups]
+    return max(counted)[2] if max(counted)[0] else None
+
+
+def begun(facts, rng):
+    """Endings for the beginnings that people try out, as far as the captions tell: the weather, where it was taken, the mood."""
+    weather, mood = told(WEATHER, facts.words, rng), told(MOODS, facts.words, rng)
+    place = rng.choice(list(facts.places.elements())) if facts.places else "indoors" if facts.words & INDOORS else "outdoors" if facts.words & OUTDOORS else None
+    who = max(facts.acts, key=lambda noun: sum(facts.acts[noun].values()), default=None)
+    out = [("the weather looks", weather)] if weather else []
+    if place:
+        out.append(("this picture was taken", place if place.endswith("doors") or rng.random() < 0.4 or not who else f"{place}, where {article(who)} {be(who)} {next(iter(facts.acts[who]))}"))
+    if mood:
+        out.append(("the mood is", mood))
+    return [[(start, False), (" " + end, True)] for start, end in out]
+
+
 def pick(rows, count, seen, rng):
     """Takes rows one by one, preferring types and answers that were used less so far."""
     rows, chosen = list(rows), []
@@ -109,6 +136,7 @@ def make(images, rng, captions=CAPTIONS, talks=TALKS):
         for kind in rng.sample(kinds, min(talks, len(kinds))):
             turns = rng.choice(chats) if kind == "chat" else pick(rng.sample(single, len(single)), 1, seen, rng) if kind == "single" else [rng.choice(yes)]
             texts.append(talk(turns, rng))
+        texts += [rng.choice(ends) for ends in [begun(facts[index], rng)] if ends and rng.random() < 0.3]
         out[index] = texts
     return out
 

@@ -67,11 +67,12 @@ def correct(answer, accepted):
 
 def ask_all(model, rows, prefix_of):
     """-> each row's answer and its confidence (of the second question of a conversation, after the model's own first answer)."""
-    out = []
-    for name, kind, question, _, _, second, *_ in rows:
-        first = model.judged(prefix_of[name], question)
-        out.append(model.judged(prefix_of[name], second, [(question, first[0])]) if kind == "second turn" else first)
-    return out
+    first = model.judged_all([(prefix_of[row[0]], row[2], ()) for row in rows])
+    talks = [i for i, row in enumerate(rows) if row[1] == "second turn"]
+    second = model.judged_all([(prefix_of[rows[i][0]], rows[i][5], [(rows[i][2], first[i][0])]) for i in talks])
+    for i, answer in zip(talks, second):
+        first[i] = answer
+    return first
 
 
 def answer_scores(model, rows, names, prefixes):
@@ -102,7 +103,9 @@ def answer_scores(model, rows, names, prefixes):
 
 def memory_scores(model, images, prefix_of):
     """-> pairs of conversations about one photo that differ in their first question; percent whose second answers differ, and percent right."""
-    pairs = [(two, [model.answer(prefix_of[name], second, [(first, "yes")]) for first, second, _ in two]) for name, two in memory_pairs(images)]
+    asked = [(name, two) for name, two in memory_pairs(images)]
+    answers = iter(model.judged_all([(prefix_of[name], second, [(first, "yes")]) for name, two in asked for first, second, _ in two]))
+    pairs = [(two, [next(answers)[0], next(answers)[0]]) for _, two in asked]
     right = [correct(answer, accepted) for two, answers in pairs for (_, _, accepted), answer in zip(two, answers)]
     return len(pairs), 100 * np.mean([one != other for _, (one, other) in pairs]), 100 * np.mean(right)
 

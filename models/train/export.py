@@ -20,7 +20,7 @@ from torch import nn
 from common import MEAN, SIZE, STD, load_backbone, minilm_folder, seed_everything, write_json
 from itc import load_conse, load_text
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, causal_bias
-from networks import ImageHead, TextHead, mean_pool
+from networks import CUT, Branch, ImageHead, TextHead, Words, mean_pool
 from shrink import shrink
 
 WEIGHT = 0.36
@@ -28,18 +28,28 @@ CONTEXT, MAX_TOKENS = 160, 64
 
 
 class Vision(nn.Module):
-    """Pixels -> the unit vector that is searched and the prefix that the decoder reads, from one pass."""
+    """Pixels -> the unit vector that is searched and the prefix that the decoder reads, from one pass.
 
-    def __init__(self, backbone, conse, head, prefix, weight):
+    The backbone's last blocks are there twice: as they were, for the class names, and tuned, for all that is learned.
+    """
+
+    def __init__(self, backbone, conse, branch, speak, head, prefix, weight):
         super().__init__()
-        self.backbone, self.conse, self.head, self.prefix, self.weight = backbone, conse, head, prefix, weight
+        self.backbone, self.conse, self.branch, self.speak, self.head, self.prefix, self.weight = backbone, conse, branch, speak, head, prefix, weight
 
     def forward(self, pixels):
-        grid = self.backbone.extract_features(pixels).flatten(2).transpose(1, 2)
-        conse = self.conse(grid.mean(1))
+        net = self.backbone
+        early = net._swish(net._bn0(net._conv_stem(pixels)))
+        for block in net._blocks[:CUT]:
+            early = block(early)
+        late = early
+        for block in net._blocks[CUT:]:
+            late = block(late)
+        conse = self.conse(net._swish(net._bn1(net._conv_head(late))).flatten(2).mean(2))
+        grid = self.branch(early, F.avg_pool2d(pixels, 8))
         learned = self.head(grid, conse)
         both = torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1)
-        return both, self.prefix(grid, conse, learned)
+        return both, self.prefix(grid, conse, learned, self.speak(grid).sigmoid())
 
 
 class Text(nn.Module):
@@ -84,18 +94,17 @@ def load_models(work, weight):
     work = Path(work)
     seed_everything()
     minilm, _ = load_text(work)
-    image_head, text_head, prefix, decoder = ImageHead(), TextHead(minilm.layers[-1].state_dict()), Prefix(), Decoder()
-    if (work / "itc.pt").exists():
-        saved = torch.load(work / "itc.pt")
-        image_head.load_state_dict(saved["image"]), text_head.load_state_dict(saved["text"])
-    else:
-        warnings.warn("no itc.pt: the contrastive heads are untrained")
+    tuned = torch.load(work / "tuned.pt")
+    branch, speak, image_head, text_head = Branch(load_backbone()), Words(len(tuned["vocabulary"])), ImageHead(), TextHead(minilm.layers[-1].state_dict())
+    for part, name in ((branch, "branch"), (speak, "words"), (image_head, "image"), (text_head, "text")):
+        part.load_state_dict(tuned[name])
+    prefix, decoder = Prefix(), Decoder()
     if (work / "decoder.pt").exists():
         saved = torch.load(work / "decoder.pt")
         prefix.load_state_dict(saved["prefix"]), decoder.load_state_dict(saved["decoder"])
     else:
         warnings.warn("no decoder.pt: the decoder is untrained")
-    parts = Vision(load_backbone(), load_conse(work), image_head, prefix, weight), Text(minilm, text_head, weight), decoder
+    parts = Vision(load_backbone(), load_conse(work), branch, speak, image_head, prefix, weight), Text(minilm, text_head, weight), decoder
     return [part.eval().requires_grad_(False) for part in parts]
 
 
@@ -119,7 +128,7 @@ def write_graphs(vision, text, decoder, folder):
             **{n: {0: "b", 2: "past"} for n in kv("past_key_values")}, **{n: {0: "b", 2: "past+t"} for n in kv("present")}}
     write_onnx(Step(decoder), (torch.zeros(2, 3, SIZES["width"]), torch.ones(2, 8, dtype=torch.long), torch.zeros(2, 3, dtype=torch.long), *past),
                folder / "decoder_model_merged.onnx", ["inputs_embeds", "attention_mask", "position_ids", *kv("past_key_values")], ["logits", *kv("present")], axes)
-    shrink(folder / "vision_model.onnx", lambda node: "float16" if node.op_type == "Conv" else "int8")
+    shrink(folder / "vision_model.onnx", lambda node: "int8")
     for name in ("text_model", "embed_tokens", "decoder_model_merged"):
         shrink(folder / f"{name}.onnx", lambda node: "int8")
 

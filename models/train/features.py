@@ -1,9 +1,10 @@
-"""Runs the frozen backbone once over every photo and stores its 7 x 7 x 1280 grids.
+"""Runs the frozen backbone once over every photo and stores its 7 x 7 x 1280 grids, its states before block 11 and the colours.
 
 python features.py DATA WORK
 
 Each training photo is seen six times: as it is, mirrored, and in four random crops with changed
-light. The grids are float16 memory-mapped arrays, so that heads can be trained without the backbone.
+light. All are float16 memory-mapped arrays, so that heads can be trained without the backbone, and its
+last blocks without the first, which cost most.
 """
 
 import random
@@ -18,19 +19,27 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 
 from common import SIZE, load_backbone, load_minilm, class_names, read_flickr, read_imagenet_samples, seed_everything, to_pixels
+from networks import CUT
 
 CROPS = 4
 
 
 class Grid(torch.nn.Module):
-    """Pixels -> [n, 49, 1280]."""
+    """Pixels -> grid [n, 49, 1280], states before block 11 [n, 88, 14, 14], colours [n, 3, 28, 28]."""
 
     def __init__(self, backbone):
         super().__init__()
-        self.backbone = backbone
+        self.net = backbone
 
     def forward(self, pixels):
-        return self.backbone.extract_features(pixels).flatten(2).transpose(1, 2)
+        early = self.net._swish(self.net._bn0(self.net._conv_stem(pixels)))
+        for block in self.net._blocks[:CUT]:
+            early = block(early)
+        late = early
+        for block in self.net._blocks[CUT:]:
+            late = block(late)
+        grid = self.net._swish(self.net._bn1(self.net._conv_head(late)))
+        return grid.flatten(2).transpose(1, 2), early, torch.nn.functional.avg_pool2d(pixels, 8)
 
 
 def random_crop(image, rng):
@@ -61,7 +70,9 @@ def extract(session, paths, kind, target, batch=16):
     if target.exists():
         return
     part = target.with_suffix(".part.npy")
-    grids = np.lib.format.open_memmap(part, "w+", np.float16, (len(paths), 49, 1280))
+    beside = lambda name: target.with_name(f"{name}.{target.name}")
+    create = lambda path, *shape: np.lib.format.open_memmap(path, "w+", np.float16, (len(paths), *shape))
+    arrays = create(part, 49, 1280), create(beside("early"), 88, 14, 14), create(beside("small"), 3, 28, 28)
     started = time.time()
     with ThreadPoolExecutor(2) as pool:
         load = lambda start: [pool.submit(view, p, kind, f"{kind}/{p.name}") for p in paths[start:start + batch]]
@@ -69,8 +80,10 @@ def extract(session, paths, kind, target, batch=16):
         for start in range(0, len(paths), batch):
             pixels = np.stack([f.result() for f in waiting])
             waiting = load(start + batch)
-            grids[start:start + batch] = session.run(None, {"pixels": pixels})[0]
-    grids.flush()
+            for array, values in zip(arrays, session.run(None, {"pixels": pixels})):
+                array[start:start + batch] = values
+    for array in arrays:
+        array.flush()
     part.rename(target)
     print(f"{target.name}: {len(paths)} photos, {len(paths) / (time.time() - started):.0f} a second", flush=True)
 
@@ -91,8 +104,8 @@ def main(data, work):
     work.mkdir(parents=True, exist_ok=True)
     seed_everything()
     onnx_path = work / "grid.onnx"
-    torch.onnx.export(Grid(load_backbone()), torch.zeros(2, 3, SIZE, SIZE), str(onnx_path), input_names=["pixels"], output_names=["grid"],
-                      dynamic_axes={"pixels": {0: "n"}, "grid": {0: "n"}}, opset_version=17, dynamo=False)
+    torch.onnx.export(Grid(load_backbone()), torch.zeros(2, 3, SIZE, SIZE), str(onnx_path), input_names=["pixels"], output_names=["grid", "early", "small"],
+                      dynamic_axes={name: {0: "n"} for name in ("pixels", "grid", "early", "small")}, opset_version=17, dynamo=False)
     session = onnxruntime.InferenceSession(str(onnx_path), providers=["CPUExecutionProvider"])
     flickr = read_flickr(data)
     photos = lambda split: [data / "flickr8k/images" / name for name, _ in flickr[split]]

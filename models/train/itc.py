@@ -93,7 +93,8 @@ class Scorer:
 
     def __init__(self, data, work, conse):
         self.texts, self.conse = Texts(data, work, "dev"), conse
-        self.grids = {"dev": np.load(work / "dev.plain.npy"), "names": np.load(work / "samples.fill.npy")}
+        self.plain = {"dev": np.load(work / "dev.plain.npy"), "names": np.load(work / "samples.fill.npy")}
+        self.grids = self.plain
         names = [name for _, name in read_imagenet_samples(data)]
         self.names = cached(work / "samples.text.pt", lambda: encode(*load_text(work), names))
 
@@ -101,8 +102,8 @@ class Scorer:
     def sides(self, image_head, text_head):
         images = {}
         for key, grids in self.grids.items():
-            rows = [torch.from_numpy(grids[i:i + 100].astype(np.float32)) for i in range(0, len(grids), 100)]
-            vectors = [(image_head(g, c), c) for g in rows for c in [self.conse(g.mean(1))]]
+            rows = lambda grids: [torch.from_numpy(grids[i:i + 100].astype(np.float32)) for i in range(0, len(grids), 100)]
+            vectors = [(image_head(g, c), c) for g, plain in zip(rows(grids), rows(self.plain[key])) for c in [self.conse(plain.mean(1))]]
             images[key] = [torch.cat(parts) for parts in zip(*vectors)]
         learn = lambda states: by_length(text_head, states, 1 + len(states) // 250)
         texts = {"dev": (learn(self.texts.states), self.texts.vectors), "names": (learn(self.names[0]), self.names[1])}

@@ -4,33 +4,41 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from networks import Layer
+from networks import Cells, Layer
 
 SIZES = dict(vocabulary=4096, width=320, layers=4, heads=8, hidden=864, queries=16)
 PAD, BOS, EOS = 0, 1, 2
+WORDS = 753
 
 
 class Prefix(nn.Module):
-    """Grid, ConSE vector and learned vector -> [n, 16, width]: learned queries cross-attend to all three (a small Q-Former)."""
+    """Grid and three hints -> [n, 16, width]: learned queries cross-attend to all of them (a small Q-Former).
 
-    def __init__(self, width=SIZES["width"], queries=SIZES["queries"], layers=2, heads=SIZES["heads"], dropout=0.1):
+    The hints are the ConSE vector, the learned search vector and the chances of the words that `tune.py` reads in the
+    grid. Where `seen` is False for a photo only the hints are read: so captions without photos can be learnt from.
+    """
+
+    def __init__(self, words=WORDS, width=SIZES["width"], queries=SIZES["queries"], layers=2, heads=SIZES["heads"], dropout=0.1):
         super().__init__()
-        self.project = nn.Sequential(nn.LayerNorm(1280), nn.Linear(1280, width))
-        self.place = nn.Parameter(torch.randn(49, width) * 0.02)
-        self.conse, self.learned = nn.Linear(384, width), nn.Linear(384, width)
+        self.cells = Cells(width)
+        self.conse, self.learned, self.words = nn.Linear(384, width), nn.Linear(384, width), nn.Linear(words, width)
         self.memory_norm = nn.LayerNorm(width)
         self.queries = nn.Parameter(torch.randn(1, queries, width) * 0.3)
         self.layers = nn.ModuleList(Layer(width, heads, 3 * width, cross=True, dropout=dropout) for _ in range(layers))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, width)
         self.dropout = dropout
 
-    def forward(self, grid, conse, learned):
-        hints = torch.stack([self.conse(conse * 4), self.learned(learned * 4)], 1)
-        tokens = F.dropout(self.project(grid) + self.place, self.dropout, self.training)
+    def forward(self, grid, conse, learned, words, seen=None):
+        """[n, 49, 1328], [n, 384] twice, [n, words] in 0 to 1, and which photos' grids may be looked at [n]"""
+        hints = torch.stack([self.conse(conse * 4), self.learned(learned * 4), self.words(words)], 1)
+        tokens = F.dropout(self.cells(grid), self.dropout, self.training)
         memory = self.memory_norm(torch.cat([hints, tokens], 1))
+        mask = None
+        if seen is not None:
+            mask = torch.cat([torch.ones(len(seen), hints.shape[1], dtype=torch.bool), seen[:, None].expand(-1, tokens.shape[1])], 1)[:, None, None]
         x = self.queries.expand(grid.shape[0], -1, -1)
         for layer in self.layers:
-            x = layer(x, memory)
+            x = layer(x, memory, mask)
         return self.out(self.norm(x))
 
 

@@ -6,6 +6,7 @@ Every class is plain PyTorch that the ONNX exporter can trace. Sizes are argumen
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def attend(q, k, v, heads, mask=None, dropout=0.0):
@@ -55,13 +56,88 @@ class Layer(nn.Module):
         x = x[:, :1] + self.drop(self.out(attend(q, k, v, self.heads)))
         return x + self.drop(self.mlp(x))
 
-    def forward(self, x, memory=None):
+    def forward(self, x, memory=None, mask=None):
         q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
         x = x + self.drop(self.out(attend(q, k, v, self.heads)))
         if self.cross:
             k, v = self.cross_kv(memory).chunk(2, -1)
-            x = x + self.drop(self.cross_out(attend(self.cross_q(self.cross_norm(x)), k, v, self.heads)))
+            x = x + self.drop(self.cross_out(attend(self.cross_q(self.cross_norm(x)), k, v, self.heads, mask)))
         return x + self.drop(self.mlp(x))
+
+
+CELL, COLOUR, CUT = 1280, 48, 11
+
+
+class Inverted(nn.Module):
+    """An inverted bottleneck of the backbone, its batch norms folded into its convolutions so that they can be tuned."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.expand = fuse_conv_bn_eval(block._expand_conv, block._bn0)
+        self.depthwise = fuse_conv_bn_eval(block._depthwise_conv, block._bn1)
+        self.project = fuse_conv_bn_eval(block._project_conv, block._bn2)
+        args = block._block_args
+        self.skip = args.stride in (1, [1]) and args.input_filters == args.output_filters
+
+    def forward(self, x):
+        y = self.project(F.relu6(self.depthwise(F.relu6(self.expand(x)))))
+        return x + y if self.skip else y
+
+
+class Branch(nn.Module):
+    """A copy of the backbone's last blocks that is tuned, while the first copy goes on to name classes.
+
+    States before block 11 [n, 88, 14, 14] and colours [n, 3, 28, 28] (the pixels' means over 8 x 8) -> [n, 49, 1328]: the copy's own
+    1280 numbers of each cell and the cell's 4 x 4 colours, which a network that names classes has no reason to keep.
+    """
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.blocks = nn.Sequential(*(Inverted(block) for block in backbone._blocks[CUT:])).requires_grad_(True)
+        self.head = fuse_conv_bn_eval(backbone._conv_head, backbone._bn1).requires_grad_(True)
+        for block in self.blocks:
+            block.depthwise.requires_grad_(False)  # few weights, and a third of the time of a step
+
+    def forward(self, early, small):
+        grid = F.relu6(self.head(self.blocks(early)))
+        return torch.cat([grid.flatten(2).transpose(1, 2), colours(small)], -1)
+
+
+def colours(small):
+    """[n, 3, 28, 28] -> [n, 49, 48]"""
+    cells = small.unflatten(3, (7, 4)).unflatten(2, (7, 4))  # n, 3, 7, 4, 7, 4
+    return cells.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+
+
+class Cells(nn.Module):
+    """A branch's grid [n, 49, 1328], or a plain one without colours [n, 49, 1280] -> [n, 49, width]. Colours start near nothing."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.project = nn.Sequential(nn.LayerNorm(CELL), nn.Linear(CELL, width))
+        self.colour = nn.Linear(COLOUR, width, bias=False)
+        nn.init.normal_(self.colour.weight, std=0.01)
+        self.place = nn.Parameter(torch.randn(49, width) * 0.02)
+
+    def forward(self, grid):
+        plain = self.project(grid[..., :CELL]) + self.place
+        return plain + self.colour(grid[..., CELL:]) if grid.shape[-1] > CELL else plain
+
+
+class Words(nn.Module):
+    """Grid -> logits of the words and pairs of words that people use of such photos, from the cells' mean and maximum."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.score = nn.Linear(2 * CELL, count)
+        self.register_buffer("mean", torch.zeros(2 * CELL))
+        self.register_buffer("spread", torch.ones(2 * CELL))
+
+    def pooled(self, grid):
+        return torch.cat([grid[..., :CELL].mean(1), grid[..., :CELL].amax(1)], -1)
+
+    def forward(self, grid):
+        return self.score(F.dropout((self.pooled(grid) - self.mean) / self.spread, 0.3, self.training))
 
 
 class ImageHead(nn.Module):
@@ -69,22 +145,22 @@ class ImageHead(nn.Module):
 
     def __init__(self, width=384, layers=1, heads=6, dropout=0.1):
         super().__init__()
-        self.project = nn.Sequential(nn.LayerNorm(1280), nn.Linear(1280, width))
-        self.place = nn.Parameter(torch.randn(49, width) * 0.02)
+        self.cells = Cells(width)
         self.query = nn.Parameter(torch.randn(1, 1, width) * 0.02)
         self.hint = nn.Linear(384, width)
         self.layers = nn.ModuleList(Layer(width, heads, 3 * width, dropout=dropout) for _ in range(layers))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, 384)
-        self.mean_out, self.hint_out = nn.Linear(1280, 384), nn.Linear(384, 384)
+        self.mean_out, self.hint_out = nn.Linear(CELL, 384), nn.Linear(384, 384)
         self.dropout = dropout
 
     def forward(self, grid, conse):
         n = grid.shape[0]
-        tokens = F.dropout(self.project(grid) + self.place, self.dropout, self.training)
+        tokens = F.dropout(self.cells(grid), self.dropout, self.training)
         x = torch.cat([self.query.expand(n, -1, -1), self.hint(conse).unsqueeze(1), tokens], 1)
         for layer in self.layers[:-1]:
             x = layer(x)
-        out = self.out(self.norm(self.layers[-1].first(x)[:, 0])) + self.mean_out(F.dropout(grid.mean(1), 0.2, self.training)) + self.hint_out(conse)
+        mean = F.dropout(grid[..., :CELL].mean(1), 0.2, self.training)
+        out = self.out(self.norm(self.layers[-1].first(x)[:, 0])) + self.mean_out(mean) + self.hint_out(conse)
         return F.normalize(out, dim=-1)
 
 

@@ -7,6 +7,7 @@ The second question of a conversation can only be understood after the first.
 """
 
 import random
+import re
 import sys
 from collections import Counter, defaultdict
 from itertools import combinations
@@ -15,6 +16,7 @@ from pathlib import Path
 from common import SEED, read_flickr
 from conversations import conversations
 from questions import Facts, article, many, one_photo, pronoun, yes_no
+from words import ANIMALS, FEMALE, MALE, PEOPLE_WORDS, SINGULARS
 
 LIMITS = {"yes/no": 300, "colour": 200, "number": 150, "activity": 200, "where": 100, "who": 80, "what": 120, "scene": 80, "time": 20}
 SECOND_TURNS = 250
@@ -59,19 +61,35 @@ def test_rows(images, seed=SEED):
     return out
 
 
+def two_subjects(one, other, facts):
+    """Surely not two names of one thing: of different sorts, or said in one caption."""
+    sort = lambda noun: "animal" if (base := SINGULARS.get(noun, noun)) in ANIMALS else "he" if base in MALE else "she" if base in FEMALE else None if base in PEOPLE_WORDS else "thing"
+    sorts = {sort(one), sort(other)}
+    if SINGULARS.get(one, one) == SINGULARS.get(other, other):
+        return False
+    if len(sorts) == 2 and None not in sorts or sorts == {None, "animal"} or sorts == {None, "thing"}:
+        return True
+    return any(all(re.search(rf"\b{noun}\b", caption) for noun in (one, other)) for caption in facts.captions)
+
+
 def memory_pairs(images, most=200, seed=SEED):
     """-> [(file, [(question, second question, accepted), the same of another subject])]: two subjects of one photo, whose
-    second answers should differ. Colours are asked of two things in the very same words ("what colour is it?")."""
+    second answers should differ ("what colour is it?" and "is it black?" of a dog and of its ball)."""
     out = []
     for name, captions in images:
         facts = Facts(captions)
         for kind, told in (("colour", facts.colours), ("activity", facts.acts)):
             split = (lambda said: said.split(" and ")) if kind == "colour" else (lambda said: said.split()[:1])
-            said = {noun: {part for one in counter for part in split(one)} for noun, counter in told.items() if not many(noun) and pronoun(noun) != "they"}
+            said = {noun: {part for one in counter for part in split(one)} for noun, counter in told.items()}
             for pair in combinations(said, 2):
-                ask = {n: f"what colour is {pronoun(n)}?" if kind == "colour" else f"what is {pronoun(n)} doing?" for n in pair}
-                if said[pair[0]].isdisjoint(said[pair[1]]) and (kind == "activity" or len(set(ask.values())) == 1):
-                    out.append((name, [(f"is there {article(n)}?", ask[n], "|".join(sorted(said[n]))) for n in pair]))
+                who = {n: "they" if many(n) else pronoun(n) for n in pair}
+                ask = {n: f"what colour {'are' if who[n] == 'they' else 'is'} {who[n]}?" if kind == "colour" else f"what {'are' if who[n] == 'they' else 'is'} {who[n]} doing?" for n in pair}
+                if two_subjects(*pair, facts) and said[pair[0]].isdisjoint(said[pair[1]]):
+                    first = {n: f"are there any {n}?" if many(n) else f"is there {article(n)}?" for n in pair}
+                    out.append((name, [(first[n], ask[n], "|".join(sorted(said[n]))) for n in pair]))
+                    if kind == "colour":
+                        colour = min(said[pair[0]])
+                        out.append((name, [(first[n], f"{'are' if who[n] == 'they' else 'is'} {who[n]} {colour}?", "yes" if n == pair[0] else "no") for n in pair]))
     return random.Random(seed).sample(out, min(most, len(out)))
 
 

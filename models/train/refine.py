@@ -1,28 +1,33 @@
-"""Self-critical training of the captions after `decoder.py`: the decoder's own samples, weighed by their CIDEr.
+"""Self-critical training after `decoder.py`: the decoder's own captions, weighed by their CIDEr, and all right answers.
 
 python refine.py DATA WORK [--minutes 25]
 
-For each photo of a batch the decoder writes several captions at random. One that scores above the mean of the
-photo's others is made likelier, one below less likely (Rennie et al. 2017, with the leave-one-out baseline of
-Luo 2020). Captions with a given start, questions and conversations are trained on beside it as before, so that
-they are not forgotten. Only the training split is rewarded; the dev split is scored and printed as it goes. What is saved is
-the mean of the weights before and after (Wortsman et al. 2022): on dev it scores higher than either, and its captions
-differ more from photo to photo than those of the rewarded weights alone.
+Captions: for each photo of a batch the decoder writes several at random. One that scores above the mean of the
+photo's others is made likelier, one below less likely (Rennie et al. 2017, with the leave-one-out baseline of Luo
+2020). Answers: the probabilities of all right answers are added up, p, and the loss is (1 - p^q) / q: between the
+logarithm (q 0), which dwells on questions that cannot be answered, and the plain chance of being right (q 1) (Zhang
+and Sabuncu 2018); rare answers are asked for as often as common ones. Texts by people are trained on beside both as
+before, so that they are not forgotten. Only the training split is rewarded.
+
+Two results are left beside each other: decoder.refined.pt, and decoder.mean.pt, the mean of the weights before and
+after (Wortsman et al. 2022); the better one by the dev split is copied to decoder.pt.
 """
 
 import argparse
 import random
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from balance import chance_of_right, draw, questions_of
 from captions import cider_score
 from common import SEED, annealed, read_flickr, seed_everything, set_rate
 from conversations import make
-from decoder import batch_loss, collate, hints, pack, to_tokens, view_files
+from decoder import Photos, batch_loss, collate, pack, to_tokens
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, greedy, sample
 from reward import Reward
 
@@ -53,78 +58,74 @@ def policy_loss(decoder, start, batch, samples):
 
 
 @torch.no_grad()
-def dev_score(prefix, decoder, tokenizer, images, grids, hint):
+def dev_captions(prefix, decoder, tokenizer, images, photos):
     prefix.eval(), decoder.eval()
     written = []
     for i in range(0, len(images), 100):
-        start = prefix(torch.from_numpy(grids[i:i + 100].astype(np.float32)), hint[i:i + 100, 0], hint[i:i + 100, 1])
+        start = prefix(*photos.dev(i, min(i + 100, len(images))))
         written += [tokenizer.decode(ids).strip() for ids in greedy(decoder, start, [[BOS]] * len(start))]
-    return cider_score(written, [captions for _, captions in images]), written
+    print(f"dev CIDEr {cider_score(written, [captions for _, captions in images]):.3f}, {len(set(written))} different\n  " + "\n  ".join(written[:6]), flush=True)
 
 
-def refine(data, work, minutes, photos, samples, rate, keep):
+def refine(data, work, minutes, photo_count, samples, rate, keep, asked_count, q):
     seed_everything()
     flickr, tokenizer = read_flickr(data), Tokenizer.from_file(str(work / "decoder-tokenizer.json"))
-    views = [np.load(p, mmap_mode="r") for p in view_files(work)]
-    dev_grids = np.load(work / "dev.plain.npy", mmap_mode="r")
-    view_hints, dev_hints = [hints(work, v) for v in views], hints(work, dev_grids)
-    reward = Reward(flickr["train"])
+    photos, reward = Photos(work), Reward(flickr["train"])
     prefix, decoder = Prefix(dropout=0.1), Decoder(dropout=0.1)
     saved = torch.load(work / "decoder.pt")
     prefix.load_state_dict(saved["prefix"]), decoder.load_state_dict(saved["decoder"])
     parameters = [*prefix.parameters(), *decoder.parameters()]
     optimizer = torch.optim.AdamW([{"params": parameters, "peak": rate}], lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    before, _ = dev_score(prefix, decoder, tokenizer, flickr["dev"], dev_grids, dev_hints)
-    print(f"dev CIDEr before: {before:.3f} on {len(flickr['dev'])} photos", flush=True)
-    rng, started, step, share = random.Random(SEED), time.time(), 0, 1.0
+    dev_captions(prefix, decoder, tokenizer, flickr["dev"], photos)
+    rng, started, step, share, right = random.Random(SEED), time.time(), 0, 1.0, defaultdict(list)
     while share > 0:
-        talk = [pack([to_tokens(tokenizer, t) for t in row], SIZES["queries"]) for row in make(flickr["train"], random.Random(SEED + step), 1, 1)]
-        order = rng.sample(range(len(talk)), len(talk))
-        for first in range(0, len(order) - photos + 1, photos):
+        texts = make(flickr["train"], random.Random(SEED + step), 1, 1)
+        asked, chances = questions_of(flickr["train"], random.Random(SEED + step))
+        order = rng.sample(range(len(texts)), len(texts))
+        for first in range(0, len(order) - photo_count + 1, photo_count):
             share = annealed(0, 1, started, minutes)
             if share == 0:
                 break
             set_rate(optimizer, min((step + 1) / 20, 1) * share)
-            rows = order[first:first + photos]
-            pick = np.random.randint(len(views), size=len(rows))
-            grid = torch.from_numpy(np.stack([views[v][r] for v, r in zip(pick, rows)]).astype(np.float32))
-            hint = torch.stack([view_hints[v][r] for v, r in zip(pick, rows)])
+            rows = order[first:first + photo_count]
+            seen = photos.train(rows)
             prefix.eval(), decoder.eval()
-            start = prefix(grid, hint[:, 0], hint[:, 1])
+            start = prefix(*seen)
             batch, score = sampled_batch(decoder, start.detach(), tokenizer, reward, rows, samples)
             optimizer.zero_grad()
-            policy = policy_loss(decoder, start, batch, len(rows) * samples)
-            policy.backward()
+            policy_loss(decoder, start, batch, len(rows) * samples).backward()
             prefix.train(), decoder.train()
-            told = batch_loss(prefix, decoder, grid, hint, collate([talk[r] for r in rows], SIZES["queries"]))
+            drawn = draw(asked, chances, asked_count)
+            chance = chance_of_right(decoder, prefix(*photos.train([row[0] for _, row in drawn])), tokenizer, [row for _, row in drawn])
+            ((1 - chance**q) / q).mean().backward()
+            told = batch_loss(prefix, decoder, seen, collate([pack([to_tokens(tokenizer, t) for t in texts[r]], SIZES["queries"]) for r in rows], SIZES["queries"]))
             (keep * told).backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             step += 1
-            if step % 10 == 0:
-                print(f"step {step}, rate {share:.2f}: samples' CIDEr {score:.3f}, text loss {told.item():.3f}, {(time.time() - started) / 60:.1f} min", flush=True)
-            if step % 100 == 0:
-                report(dev_score(prefix, decoder, tokenizer, flickr["dev"], dev_grids, dev_hints))
-    report(dev_score(prefix, decoder, tokenizer, flickr["dev"], dev_grids, dev_hints))
+            for (kind, _), p in zip(drawn, chance.tolist()):
+                right[kind].append(p)
+            if step % 20 == 0:
+                print(f"step {step}, rate {share:.2f}: samples' CIDEr {score:.3f}, text loss {told.item():.3f}, {(time.time() - started) / 60:.1f} min,",
+                      {kind: round(float(np.mean(ps[-150:])), 3) for kind, ps in right.items()}, flush=True)
+    dev_captions(prefix, decoder, tokenizer, flickr["dev"], photos)
+    torch.save({**saved, "prefix": prefix.state_dict(), "decoder": decoder.state_dict()}, work / "decoder.refined.pt")
     for network, old in ((prefix, saved["prefix"]), (decoder, saved["decoder"])):
         network.load_state_dict({name: (old[name] + new) / 2 for name, new in network.state_dict().items()})
-    report(dev_score(prefix, decoder, tokenizer, flickr["dev"], dev_grids, dev_hints))
-    torch.save({**saved, "prefix": prefix.state_dict(), "decoder": decoder.state_dict()}, work / "decoder.pt")
-
-
-def report(scored):
-    score, written = scored
-    print(f"dev CIDEr {score:.3f}, {len(set(written))} different\n  " + "\n  ".join(written[:6]), flush=True)
+    dev_captions(prefix, decoder, tokenizer, flickr["dev"], photos)
+    torch.save({**saved, "prefix": prefix.state_dict(), "decoder": decoder.state_dict()}, work / "decoder.mean.pt")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--photos", type=int, default=32, help="in a batch")
+    parser.add_argument("--photos", type=int, default=20, help="in a batch, that captions are written of")
     parser.add_argument("--samples", type=int, default=5, help="of each photo")
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--keep", type=float, default=0.3, help="weight of the texts by people")
+    parser.add_argument("--asked", type=int, default=32, help="photos in a batch that a question is asked of")
+    parser.add_argument("--q", type=float, default=0.5)
     given = parser.parse_args()
-    refine(given.data, given.work, given.minutes, given.photos, given.samples, given.rate, given.keep)
+    refine(given.data, given.work, given.minutes, given.photos, given.samples, given.rate, given.keep, given.asked, given.q)

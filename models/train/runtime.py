@@ -40,10 +40,13 @@ class Starter:
             out += [self.text.run(None, {"input_ids": np.array([r.ids for r in rows]), "attention_mask": np.array([r.attention_mask for r in rows])})[0]]
         return np.concatenate(out)
 
-    def greedy(self, prefixes, prompt, limit=None):
-        """Greedy ids after one prompt for a batch of prefixes, without <eos>; and each text's confidence, as the app computes it."""
+    def ids(self, prompt):
+        return [self.generate["bos"], *self.subwords.encode(prompt, add_special_tokens=False).ids]
+
+    def greedy(self, prefixes, prompts, limit=None):
+        """Greedy ids after equally long prompts (ids), one for each prefix, without <eos>; and each text's confidence, as the app computes it."""
         n, kinds = len(prefixes), ("key", "value")
-        ids = np.array([[self.generate["bos"], *self.subwords.encode(prompt, add_special_tokens=False).ids]] * n)
+        ids = np.array(prompts)
         x = np.concatenate([prefixes, self.table.run(None, {"input_ids": ids})[0]], 1)
         names = [f"{i}.{k}" for i in range(self.generate["layers"]) for k in kinds]
         past = {f"past_key_values.{m}": np.zeros((n, self.generate["heads"], 0, self.generate["headDim"]), np.float32) for m in names}
@@ -67,7 +70,8 @@ class Starter:
         return self.subwords.decode(ids).strip()
 
     def write(self, prefixes, prompt="", batch=50):
-        return [self.decode(ids) for i in range(0, len(prefixes), batch) for ids in self.greedy(prefixes[i:i + batch], self.generate["captionTemplate"].replace("{prompt}", prompt))[0]]
+        start = self.ids(self.generate["captionTemplate"].replace("{prompt}", prompt))
+        return [self.decode(ids) for i in range(0, len(prefixes), batch) for ids in self.greedy(prefixes[i:i + batch], [start] * len(prefixes[i:i + batch]))[0]]
 
     def prompt(self, question, before=()):
         """`before` is [(question, answer)] of the earlier turns."""
@@ -79,5 +83,17 @@ class Starter:
 
     def judged(self, prefix, question, before=()):
         """An answer and its confidence; `prefix` may have no rows, for an answer from words alone."""
-        ids, confidence = self.greedy(prefix[None], self.prompt(question, before), 12)
-        return self.decode(ids[0]), float(confidence[0])
+        return self.judged_all([(prefix, question, before)])[0]
+
+    def judged_all(self, asked, batch=50):
+        """The same of many (prefix, question, before), in batches of equally long prompts."""
+        out, by_length = [None] * len(asked), {}
+        for index, (_, question, before) in enumerate(asked):
+            ids = self.ids(self.prompt(question, before))
+            by_length.setdefault(len(ids), []).append((index, ids))
+        for rows in by_length.values():
+            for some in (rows[i:i + batch] for i in range(0, len(rows), batch)):
+                answers, confidence = self.greedy(np.stack([asked[index][0] for index, _ in some]), [ids for _, ids in some], 12)
+                for (index, _), ids, sure in zip(some, answers, confidence):
+                    out[index] = (self.decode(ids), float(sure))
+        return out

@@ -1,7 +1,7 @@
 """Stores the large weights of an ONNX graph as int8 or float16, to be turned back into float32 when a session loads it.
 
 A float16 weight is a `Cast`; an int8 weight is a `Cast`, a `Mul` by one scale for each run of 64 numbers along
-its inputs, and a `Reshape`. ONNX Runtime folds all of it at load, so the graph computes in float32 at full
+its inputs, and a `Reshape`; 1 x 1 convolutions count as matrices, other convolutions are stored in float16. ONNX Runtime folds all of it at load, so the graph computes in float32 at full
 speed: only the file is small.
 """
 
@@ -33,7 +33,7 @@ def to_int8(values, axis):
     cut = [length // run, run]
     shape = [*values.shape[:axis], *cut, *values.shape[axis + 1:]]
     blocks = values.reshape(shape)
-    top = np.maximum(np.abs(blocks).max(axis + 1, keepdims=True), 1e-6)
+    top = np.maximum(np.abs(blocks).max(axis + 1, keepdims=True), 1e-4)  # a scale that float16 can hold
     best, best_error = None, None
     for share in (1.0, 0.96, 0.92, 0.88, 0.84):
         scale = (top * share / 127).astype(np.float16).astype(np.float32)
@@ -54,9 +54,10 @@ def shrink(path, choose):
         name, values = tensor.name, numpy_helper.to_array(tensor)
         node = next((n for n in graph.node if name in n.input), None)
         kind = choose(node) if node and tensor.data_type == TensorProto.FLOAT and values.size >= SMALLEST else None
-        axis = input_axis(graph, name) if values.ndim == 2 else None
+        pointwise = values.ndim == 4 and values.shape[2:] == (1, 1)
+        axis = 1 if pointwise else input_axis(graph, name) if values.ndim == 2 else None
         if kind == "int8" and axis is not None:
-            whole, scale = to_int8(values, axis)
+            whole, scale = to_int8(values.reshape(values.shape[:2]), axis)
             kept += [numpy_helper.from_array(whole, name + "_int8"), numpy_helper.from_array(scale, name + "_scale"),
                      numpy_helper.from_array(np.array(values.shape, np.int64), name + "_shape")]
             added += [helper.make_node("Cast", [name + "_int8"], [name + "_whole"], to=TensorProto.FLOAT),

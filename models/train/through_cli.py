@@ -64,6 +64,30 @@ def library_of(work, name, files, captions):
     return folder / "library", names
 
 
+LABELS = "person, animal, cat, dog, bird, sheep, flower, food, drink, building, temple, house, vehicle, plane, rocket, boat, mountain, forest, lake, city, sky, space, snow, beach, street, kitchen, sport, camera, portrait, night".split(", ")
+SUBJECTS = {"sample-01.jpg": ("who is this?", "what colour is the suit?", "an astronaut"), "sample-02.png": ("what animal is this?", "is it indoors or outdoors?", "a tabby cat"),
+            "sample-03.jpg": ("what is in the cup?", "what colour is the cup?", "a cup of coffee"), "sample-04.jpg": ("what is the man doing?", "is there a dog?", "a man with a camera on a tripod"),
+            "sample-05.jpg": ("is it day or night?", "what is in the picture?", "a rocket on its launch pad"), "sample-07.jpg": ("is there a building?", "what colour is the sky?", "a temple by a lake"),
+            "sample-08.jpg": ("what colour is the flower?", "is there a person?", "an orange flower"), "sample-09.jpg": ("what is in the air?", "how many planes are there?", "an old aeroplane in flight"),
+            "sample-11.jpg": ("is there a house?", "is there a person?", "an abandoned wooden house"), "sample-13.jpg": ("what animal is this?", "where are they?", "sheep grazing in a field")}
+
+
+def own_photos(work, photos):
+    """Ten photos of the samples, none of them trained on: caption, tags, two questions, the place at which a search finds it."""
+    library, folder = work / "cli-own", photos.resolve()
+    shutil.rmtree(library, ignore_errors=True)
+    iris(library, "index", folder)
+    files = [folder / name for name in SUBJECTS]
+    captions = [line["caption"] for line in iris(library, "caption", *files)]
+    tags = [[label["label"] for label in sorted(line["labels"], key=lambda label: -label["zeroShot"])[:3]] for line in iris(library, "classify", "--stdin", *LABELS, lines=files)]
+    answers = iris(library, "ask", "--stdin", lines=[f"{file}\t{question}" for file in files for question in SUBJECTS[file.name][:2]])
+    found = iris(library, "search", "--stdin", "--limit", 14, lines=[SUBJECTS[file.name][2] for file in files])
+    said = [f"{SUBJECTS[file.name][i % 2]} **{answer['answer']}**{'' if answer['sureness']['sure'] else ' (not sure)'}" for i, (file, answer) in enumerate(zip([f for f in files for _ in (0, 1)], answers, strict=True))]
+    place = lambda file, search: next((str(i) for i, hit in enumerate(search["results"], 1) if Path(hit["path"]).name == file.name), "not found")
+    rows = [[file.name, caption, ", ".join(tag), said[2 * i], said[2 * i + 1], f"{SUBJECTS[file.name][2]}: {place(file, found[i])}"] for i, (file, caption, tag) in enumerate(zip(files, captions, tags))]
+    return table(["photo", "caption", "tags", "first question", "second question", "a search, and its place among the fourteen"], rows)
+
+
 def main(data, work, split):
     shutil.rmtree(work / "cli", ignore_errors=True)
     flickr, samples = read_flickr(data)[split][:500], read_imagenet_samples(data)
@@ -97,5 +121,9 @@ if __name__ == "__main__":
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--dev", action="store_true")
+    parser.add_argument("--own", action="store_true", help="only the ten photos of the card")
     arguments = parser.parse_args()
+    if arguments.own:
+        print(own_photos(arguments.work, ROOT / "samples"))
+        raise SystemExit
     main(arguments.data.resolve(), arguments.work.resolve(), "dev" if arguments.dev else "test")

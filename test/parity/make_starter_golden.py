@@ -106,8 +106,8 @@ def check(values, starter, folder):
     for row in values["photos"]:
         pixels = to_pixels(Image.open(folder / row["photo"]))
         image, prefix = starter.see(pixels[None])
-        caption = starter.greedy(prefix, "")[0][0]
-        answer = starter.greedy(prefix, starter.prompt(row["question"]))[0][0]
+        caption = starter.greedy(prefix, [starter.ids("")])[0][0]
+        answer = starter.greedy(prefix, [starter.ids(starter.prompt(row["question"]))])[0][0]
         print(f"{row['photo']}: cosine {cosine(image[0], row['embedding']):.6f}, caption {'same' if caption[:len(row['captionIds'])] == row['captionIds'] else 'DIFFERS'}, "
               f"answer {'same' if answer[:len(row['answerIds'])] == row['answerIds'] else 'DIFFERS'}: {row['caption']!r}; {row['question']} {row['answer']!r}")
     for row, vector in zip(values["queries"], starter.search_vectors([r["query"] for r in values["queries"]])):
