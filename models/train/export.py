@@ -9,6 +9,7 @@ a warning, so that the app can be built against the shapes.
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -113,6 +114,15 @@ def write_onnx(model, inputs, path, names, outputs, axes):
                       dynamic_axes=axes, opset_version=17, dynamo=False)
 
 
+def is_early(name, last=15):
+    """Whether a node is a convolution of the backbone's first blocks, whose errors all later ones would add to."""
+    block = re.search(r"_blocks\.(\d+)/", name)
+    tuned = re.search(r"branch/blocks/blocks\.(\d+)/|branch/blocks\.(\d+)/", name)
+    if tuned:
+        return CUT + int(tuned[1] or tuned[2]) <= last
+    return bool(block and int(block[1]) <= last) or "_conv_stem" in name
+
+
 def write_graphs(vision, text, decoder, folder):
     write_onnx(vision, (torch.zeros(2, 3, SIZE, SIZE),), folder / "vision_model.onnx", ["pixel_values"], ["image_embeds", "image_tokens"],
                {"pixel_values": {0: "n"}, "image_embeds": {0: "n"}, "image_tokens": {0: "n"}})
@@ -128,7 +138,7 @@ def write_graphs(vision, text, decoder, folder):
             **{n: {0: "b", 2: "past"} for n in kv("past_key_values")}, **{n: {0: "b", 2: "past+t"} for n in kv("present")}}
     write_onnx(Step(decoder), (torch.zeros(2, 3, SIZES["width"]), torch.ones(2, 8, dtype=torch.long), torch.zeros(2, 3, dtype=torch.long), *past),
                folder / "decoder_model_merged.onnx", ["inputs_embeds", "attention_mask", "position_ids", *kv("past_key_values")], ["logits", *kv("present")], axes)
-    shrink(folder / "vision_model.onnx", lambda node: "int8")
+    shrink(folder / "vision_model.onnx", lambda node: "float16" if is_early(node.name) else "int8")
     for name in ("text_model", "embed_tokens", "decoder_model_merged"):
         shrink(folder / f"{name}.onnx", lambda node: "int8")
 
