@@ -20,7 +20,20 @@ const answerSchema = z.object({
   batch: z.array(numbers),
   beams: numbers,
   embedding: numbers,
+  families: z.array(
+    z.object({ count: z.int(), tokens: z.int(), same: z.boolean(), difference: z.number().nullable() }),
+  ),
 });
+
+/** One tiny model of each family, with whether it writes. */
+const families = [
+  ['clip', false],
+  ['blip-caption', true],
+  ['blip2-opt', true],
+  ['llava', true],
+  ['chameleon', true],
+  ['vilt-answer', false],
+] as const;
 
 async function runOnWebGpu(prefixes: number[][]): Promise<z.infer<typeof answerSchema>> {
   const dir = await mkdtemp(join(tmpdir(), 'iris-vulkan-'));
@@ -29,11 +42,13 @@ async function runOnWebGpu(prefixes: number[][]): Promise<z.infer<typeof answerS
   await writeFile(join(dir, 'icd.json'), JSON.stringify({ file_format_version: '1.0.0', ICD: driver }));
   const env = { ...process.env, LD_LIBRARY_PATH: chromium, VK_ICD_FILENAMES: join(dir, 'icd.json') };
   const script = join(root, 'test/parity/webgpu-child.ts');
-  const run = promisify(execFile)(process.execPath, [script, tinyDir, JSON.stringify(prefixes)], { env });
+  const rows = families.map(([row]) => join(root, 'test/parity/rows', row, 'model'));
+  const args = [script, tinyDir, JSON.stringify(prefixes), ...rows];
+  const run = promisify(execFile)(process.execPath, args, { env });
   return answerSchema.parse(JSON.parse((await run).stdout));
 }
 
-it('generates and embeds as PyTorch does', { timeout: 240_000 }, async ({ skip }) => {
+it('generates and embeds as PyTorch does, and every family as on the CPU', { timeout: 240_000 }, async ({ skip }) => {
   skip(
     !existsSync(join(chromium, 'libvk_swiftshader.so')),
     `no SwiftShader in ${chromium}: install chromium`,
@@ -45,4 +60,10 @@ it('generates and embeds as PyTorch does', { timeout: 240_000 }, async ({ skip }
   expect(found.beams).toEqual(golden.photos[0]?.beams);
   const expected = golden.texts[0]?.embedding ?? [];
   expected.forEach((x, i) => expect(found.embedding[i]).toBeCloseTo(x, 3));
+  found.families.forEach(({ count, tokens, same, difference }, at) => {
+    const [row, writes] = families[at] ?? [];
+    expect(difference, row).toBeLessThan(1e-3);
+    expect({ row, same, some: count > 0, writes: tokens > 0 }).toEqual({ row, same: true, some: true, writes });
+  });
+  expect(found.families).toHaveLength(families.length);
 });
