@@ -37,12 +37,13 @@ export interface ProvidersOptions {
   probe: (model: Runs, provider: string) => Lane<ProbeLane>;
   /** Another provider is used for this model now, or none as before: its processes are to begin anew. */
   onChange: (dir: string) => void;
-  /** How long one trial may take. */
+  /** How long one trial may take, whoever waits. */
   trialMs?: number;
 }
 
-/** Shaders are compiled and a model is loaded twice in it. */
-const trialMs = 300_000;
+/** Shaders are compiled and a model is loaded twice in it; a person who asks waits longer than photos that are to be indexed. */
+const askedTrialMs = 300_000;
+const firstTrialMs = 45_000;
 
 export class Providers {
   /** What was to be used for a model and is not, and why; the last such. */
@@ -82,7 +83,7 @@ export class Providers {
   /** Tries all there are on this model, and uses the best from now on. */
   async prove(model: Runs | null): Promise<Doctor['providers']> {
     if (!model || model.sends !== null) return [];
-    const tried = await this.#tryAll(model);
+    const tried = await this.#tryAll(model, askedTrialMs);
     this.#found.set(model.dir, Promise.resolve());
     if (this.demoted?.model === model.id) this.demoted = null;
     this.#decide(model, tried);
@@ -100,7 +101,7 @@ export class Providers {
   async #find(model: Runs): Promise<void> {
     const known = provedProvider(this.#options.db, model.version, this.#stamp());
     if (!known) {
-      this.#decide(model, await this.#tryAll(model));
+      this.#decide(model, await this.#tryAll(model, firstTrialMs));
       return;
     }
     const { provider, reason } = known;
@@ -137,23 +138,28 @@ export class Providers {
     return [this.#choice, runtimeVersion(), process.platform, process.arch, os.release()].join(' ');
   }
 
-  async #tryAll(model: Runs): Promise<Probe[]> {
-    const names = await this.#with(model, 'cpu', (lane) => lane.providers({})).catch(() => ['cpu']);
+  async #tryAll(model: Runs, ms: number): Promise<Probe[]> {
+    const names = await this.#with(model, 'cpu', ms, (lane) => lane.providers({})).catch(() => ['cpu']);
     const tried: Probe[] = [];
-    for (const name of names.toReversed()) tried.push(await this.#try(model, name));
+    for (const name of names.toReversed()) tried.push(await this.#try(model, name, ms));
     return tried;
   }
 
   /** A process that dies or hangs is an answer too. */
-  #try(model: Runs, name: string): Promise<Probe> {
-    return this.#with(model, name, (lane) => lane.probe({})).catch((error: unknown) => ({
+  #try(model: Runs, name: string, ms: number): Promise<Probe> {
+    return this.#with(model, name, ms, (lane) => lane.probe({})).catch((error: unknown) => ({
       ...{ name, imagesPerSecond: null, cosine: null, reason: reasonOf(error) },
     }));
   }
 
-  async #with<T>(model: Runs, provider: string, use: (client: ProbeLane) => Promise<T>): Promise<T> {
+  async #with<T>(
+    model: Runs,
+    provider: string,
+    most: number,
+    use: (client: ProbeLane) => Promise<T>,
+  ): Promise<T> {
     const lane = this.#options.probe(model, provider);
-    const ms = this.#options.trialMs ?? trialMs;
+    const ms = this.#options.trialMs ?? most;
     const late = setTimeout(() => lane.kill(`It gave no answer within ${Math.round(ms / 1000)} s.`), ms);
     try {
       return await use(await lane.get());
