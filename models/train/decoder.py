@@ -27,7 +27,7 @@ from common import SEED, annealed, read_flickr, seed_everything, set_rate
 from conversations import make
 from itc import Texts, by_length, cached, encode, load_conse, load_text
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, greedy
-from networks import CELL, COLOUR, ImageHead, TextHead, Words
+from networks import CELL, COLOUR, ImageHead, TextHead, Words, in_cells
 from questions import Facts, one_photo, yes_no
 from tune import VIEWS, word_targets
 
@@ -170,8 +170,7 @@ def dev_questions(images, count=300, seed=SEED):
 def warm(networks, state):
     """Loads what an earlier decoder, that read plain grids only, has in common with this one."""
     prefix, decoder = networks
-    names = {"project.": "cells.project.", "place": "cells.place"}
-    prefix.load_state_dict({next((key.replace(old, new, 1) for old, new in names.items() if key.startswith(old)), key): value for key, value in state["prefix"].items()}, strict=False)
+    prefix.load_state_dict(in_cells(state["prefix"]), strict=False)
     decoder.load_state_dict(state["decoder"])
 
 
@@ -202,7 +201,7 @@ def train(data, work, minutes, start_from, photo_count, asked_count, sentence_co
             others = others if len(others) >= sentence_count else rng.sample(range(len(read)), len(read))
             blank = [others.pop() for _ in range(sentence_count)]
             packed = [pack(pieces(texts[r]), SIZES["queries"]) for r in rows[:photo_count]]
-            packed += [pack(pieces([*texts[r][:captions], *([[(prompt, False), (" " + right[0], True)]])]), SIZES["queries"]) for r, prompt, right in drawn]
+            packed += [pack(pieces([*texts[r][:captions], [(prompt, False), (" " + right[0], True)]]), SIZES["queries"]) for r, prompt, right in drawn]
             packed += [pack(pieces(read[r]), SIZES["queries"]) for r in blank]
             seen = [torch.cat(parts) for parts in zip(photos.train(rows), sentences.rows(blank))]
             looked = torch.cat([torch.rand(len(rows)) > blind, torch.zeros(len(blank), dtype=torch.bool)])

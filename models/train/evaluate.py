@@ -103,7 +103,7 @@ def answer_scores(model, rows, names, prefixes):
 
 def memory_scores(model, images, prefix_of):
     """-> pairs of conversations about one photo that differ in their first question; percent whose second answers differ, and percent right."""
-    asked = [(name, two) for name, two in memory_pairs(images)]
+    asked = memory_pairs(images)
     answers = iter(model.judged_all([(prefix_of[name], second, [(first, "yes")]) for name, two in asked for first, second, _ in two]))
     pairs = [(two, [next(answers)[0], next(answers)[0]]) for _, two in asked]
     right = [correct(answer, accepted) for two, answers in pairs for (_, _, accepted), answer in zip(two, answers)]

@@ -21,7 +21,7 @@ from torch import nn
 from common import MEAN, SIZE, STD, load_backbone, minilm_folder, seed_everything, write_json
 from itc import load_conse, load_text
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, causal_bias
-from networks import CUT, Branch, ImageHead, TextHead, Words, mean_pool
+from networks import CUT, Branch, ImageHead, TextHead, Words, block_colours, early_states, mean_pool, plain_grid
 from shrink import shrink
 
 WEIGHT = 0.36
@@ -39,15 +39,9 @@ class Vision(nn.Module):
         self.backbone, self.conse, self.branch, self.speak, self.head, self.prefix, self.weight = backbone, conse, branch, speak, head, prefix, weight
 
     def forward(self, pixels):
-        net = self.backbone
-        early = net._swish(net._bn0(net._conv_stem(pixels)))
-        for block in net._blocks[:CUT]:
-            early = block(early)
-        late = early
-        for block in net._blocks[CUT:]:
-            late = block(late)
-        conse = self.conse(net._swish(net._bn1(net._conv_head(late))).flatten(2).mean(2))
-        grid = self.branch(early, F.avg_pool2d(pixels, 8))
+        early = early_states(self.backbone, pixels)
+        conse = self.conse(plain_grid(self.backbone, early).mean(1))
+        grid = self.branch(early, block_colours(pixels))
         learned = self.head(grid, conse)
         both = torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1)
         return both, self.prefix(grid, conse, learned, self.speak(grid).sigmoid())
@@ -117,9 +111,9 @@ def write_onnx(model, inputs, path, names, outputs, axes):
 def is_early(name, last=15):
     """Whether a node is a convolution of the backbone's first blocks, whose errors all later ones would add to."""
     block = re.search(r"_blocks\.(\d+)/", name)
-    tuned = re.search(r"branch/blocks/blocks\.(\d+)/|branch/blocks\.(\d+)/", name)
+    tuned = re.search(r"branch/blocks/blocks\.(\d+)/", name)
     if tuned:
-        return CUT + int(tuned[1] or tuned[2]) <= last
+        return CUT + int(tuned[1]) <= last
     return bool(block and int(block[1]) <= last) or "_conv_stem" in name
 
 

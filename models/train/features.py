@@ -19,7 +19,7 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 
 from common import SIZE, load_backbone, load_minilm, class_names, read_flickr, read_imagenet_samples, seed_everything, to_pixels
-from networks import CUT
+from networks import block_colours, early_states, plain_grid
 
 CROPS = 4
 
@@ -32,14 +32,8 @@ class Grid(torch.nn.Module):
         self.net = backbone
 
     def forward(self, pixels):
-        early = self.net._swish(self.net._bn0(self.net._conv_stem(pixels)))
-        for block in self.net._blocks[:CUT]:
-            early = block(early)
-        late = early
-        for block in self.net._blocks[CUT:]:
-            late = block(late)
-        grid = self.net._swish(self.net._bn1(self.net._conv_head(late)))
-        return grid.flatten(2).transpose(1, 2), early, torch.nn.functional.avg_pool2d(pixels, 8)
+        early = early_states(self.net, pixels)
+        return plain_grid(self.net, early), early, block_colours(pixels)
 
 
 def random_crop(image, rng):

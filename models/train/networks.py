@@ -68,6 +68,32 @@ class Layer(nn.Module):
 CELL, COLOUR, CUT = 1280, 48, 11
 
 
+def early_states(net, pixels):
+    """The backbone's states before block 11, where the tuned copy begins: [n, 88, 14, 14]."""
+    x = net._swish(net._bn0(net._conv_stem(pixels)))
+    for block in net._blocks[:CUT]:
+        x = block(x)
+    return x
+
+
+def plain_grid(net, early):
+    """The backbone's own last blocks over those states: [n, 49, 1280]."""
+    for block in net._blocks[CUT:]:
+        early = block(early)
+    return net._swish(net._bn1(net._conv_head(early))).flatten(2).transpose(1, 2)
+
+
+def block_colours(pixels):
+    """Means over 8 x 8 pixels: [n, 3, 28, 28]."""
+    return F.avg_pool2d(pixels, 8)
+
+
+def in_cells(state):
+    """Weights of a network of the time before `Cells`, by the names they have now."""
+    names = {"project.": "cells.project.", "place": "cells.place"}
+    return {next((key.replace(old, new, 1) for old, new in names.items() if key.startswith(old)), key): value for key, value in state.items()}
+
+
 class Inverted(nn.Module):
     """An inverted bottleneck of the backbone, its batch norms folded into its convolutions so that they can be tuned."""
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 
 class Starter:
-    """The shipped files behind four verbs: `see`, `search_vectors`, `write`, `answer`."""
+    """The shipped files behind four verbs: `see`, `search_vectors`, `write`, `judged_all`."""
 
     def __init__(self, folder):
         folder = Path(folder)
@@ -78,15 +78,11 @@ class Starter:
         ask = lambda q: self.generate["questionTemplate"].replace("{question}", q)
         return "".join(ask(q) + self.generate["answerTemplate"].replace("{answer}", a) for q, a in before) + ask(question)
 
-    def answer(self, prefix, question, before=()):
-        return self.judged(prefix, question, before)[0]
-
-    def judged(self, prefix, question, before=()):
-        """An answer and its confidence; `prefix` may have no rows, for an answer from words alone."""
-        return self.judged_all([(prefix, question, before)])[0]
-
     def judged_all(self, asked, batch=50):
-        """The same of many (prefix, question, before), in batches of equally long prompts."""
+        """Answers and their confidences for many (prefix, question, before), in batches of equally long prompts.
+
+        A prefix may have no rows, for an answer from words alone.
+        """
         out, by_length = [None] * len(asked), {}
         for index, (_, question, before) in enumerate(asked):
             ids = self.ids(self.prompt(question, before))

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from common import annealed, load_backbone, read_flickr, seed_everything, set_rate, tidy
 from itc import TRAIN_WEIGHT, Scorer, Texts, by_length, info_nce, load_conse, load_text
-from networks import Branch, ImageHead, TextHead, Words
+from networks import Branch, ImageHead, TextHead, Words, in_cells
 
 PLAIN_WORDS = set("a an the of in on at to is are and with it its his her their as by for from that this there be who while up out into".split())
 WORD_WEIGHT = 15.0
@@ -84,13 +84,6 @@ def write_grids(work, names):
         print(f"whole.{name}.npy {whole.shape}", flush=True)
 
 
-def warm(head, state):
-    """Loads a head of `itc.py`, which read plain grids; what is new stays as it is set at first."""
-    names = {"project.": "cells.project.", "place": "cells.place"}
-    renamed = {next((key.replace(old, new, 1) for old, new in names.items() if key.startswith(old)), key): value for key, value in state.items()}
-    head.load_state_dict(renamed, strict=False)
-
-
 def first_words(speak, views, targets, steps=70, batch=512):
     """Fits the words to the plain grids, which the tuned copy starts from."""
     pooled = [torch.cat([speak.pooled(torch.from_numpy(np.asarray(v[0][i:i + 200]).astype(np.float32))) for i in range(0, len(v[0]), 200)]) for v in views.views[:2]]
@@ -128,7 +121,7 @@ def train(data, work, epochs, minutes, batch=128, captions=2, rate=1.5e-4, branc
     held = {key: Views(work, [name]).views[0] for key, name in (("dev", "dev.plain"), ("names", "samples.fill"))}
     saved = torch.load(work / "itc.pt")
     branch, speak, image_head, text_head = Branch(load_backbone()).to(memory_format=torch.channels_last), Words(len(words)), ImageHead(), TextHead(load_text(work)[0].layers[-1].state_dict())
-    warm(image_head, saved["image"]), text_head.load_state_dict(saved["text"])
+    image_head.load_state_dict(in_cells(saved["image"]), strict=False), text_head.load_state_dict(saved["text"])
     first_words(speak, views, targets)
     scale = torch.nn.Parameter(torch.tensor(3.0))
     slow = list(text_head.layer.parameters())
