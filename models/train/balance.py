@@ -16,10 +16,14 @@ EVEN = ("yes/no", "colour", "number", "scene", "time", "pair")
 QUERIES, MOST = SIZES["queries"], 8
 
 
-def questions_of(images, rng):
+def as_prompt(question):
+    return f"question: {question} answer:"
+
+
+def questions_of(images, rng, say=as_prompt):
     """-> for each kind, [(photo, prompt, right answers)] and the cumulative chances to draw them by."""
     facts, rows = [Facts(captions) for _, captions in images], defaultdict(list)
-    ask = lambda question: f"question: {loosen(question, rng)} answer:"
+    ask = lambda question: say(loosen(question, rng))
     closed, place = yes_no(facts, rng), {name: index for index, (name, _) in enumerate(images)}
     for index, fact in enumerate(facts):
         for kind, question, answer, accepted, _ in [*closed[index], *one_photo(fact, rng)]:
@@ -28,12 +32,17 @@ def questions_of(images, rng):
             rows["second"].append((index, f"{ask(first)} {said} {ask(second)}", [answer, *accepted]))
     for name, two in memory_pairs(images, 10**9):
         rows["pair"] += [(place[name], f"{ask(first)} yes {ask(second)}", accepted.split("|")) for first, second, accepted in two]
+    return rows, evenly(rows)
+
+
+def evenly(rows):
+    """-> for each kind, the cumulative chances by which rare answers are drawn as often as common ones."""
     chances = {}
     for kind, asked in rows.items():
         often = Counter(right[0] for _, _, right in asked)
         chance = np.array([often[right[0]] ** -(0.75 if kind in EVEN else 0.3) for _, _, right in asked])
         chances[kind] = np.cumsum(chance / chance.sum())
-    return rows, chances
+    return chances
 
 
 def draw(rows, chances, count):

@@ -129,6 +129,8 @@ def make(images, rng, captions=CAPTIONS, talks=TALKS):
     """-> for each photo a list of texts: some of its captions, then some talk; a fresh draw for every `rng`."""
     facts = [Facts(cs) for _, cs in images]
     closed, seen, out = yes_no(facts, rng), Counter(), [None] * len(images)
+    endings = [begun(f, rng) for f in facts]
+    often = Counter(joined(pieces) for ends in endings for pieces in ends)
     for index in rng.sample(range(len(images)), len(images)):
         texts = [caption_text(c, rng) for c in rng.sample(images[index][1], min(captions, len(images[index][1])))]
         chats, single, yes = conversations(facts[index], rng), one_photo(facts[index], rng), closed[index]
@@ -136,7 +138,8 @@ def make(images, rng, captions=CAPTIONS, talks=TALKS):
         for kind in rng.sample(kinds, min(talks, len(kinds))):
             turns = rng.choice(chats) if kind == "chat" else pick(rng.sample(single, len(single)), 1, seen, rng) if kind == "single" else [rng.choice(yes)]
             texts.append(talk(turns, rng))
-        texts += [rng.choice(ends) for ends in [begun(facts[index], rng)] if ends and rng.random() < 0.3]
+        if endings[index] and rng.random() < 0.35:  # rare endings first: the weather of most photos is mild
+            texts += rng.choices(endings[index], [often[joined(pieces)] ** -0.75 for pieces in endings[index]])
         out[index] = texts
     return out
 

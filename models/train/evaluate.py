@@ -51,6 +51,15 @@ def recall(similarity, truth, ks):
     return [100 * float((rank <= k).mean()) for k in ks]
 
 
+def looked_again(model, similarity, prefixes, texts, depth=24):
+    """The similarities of texts (rows) after their first `depth` photos were looked at again; the others come after."""
+    out = similarity - 10
+    for row, text in zip(range(len(texts)), texts):
+        first = np.argsort(-similarity[row])[:depth]
+        out[row, first] = similarity[row, first] + model.embed["blend"] * model.likelihoods(prefixes[first], tidy(text))
+    return out
+
+
 def image_to_text(similarity, owner, ks):
     """For each photo, is one of its own captions among the first k of all captions?"""
     order = (-similarity.T).argsort(1)
@@ -65,11 +74,11 @@ def correct(answer, accepted):
     return any(answer == a or answer.startswith(a + " ") for a in map(plain, accepted.split("|")) if a)
 
 
-def ask_all(model, rows, prefix_of):
+def ask_all(answer, rows, prefix_of):
     """-> each row's answer and its confidence (of the second question of a conversation, after the model's own first answer)."""
-    first = model.judged_all([(prefix_of[row[0]], row[2], ()) for row in rows])
+    first = answer([(prefix_of[row[0]], row[2], ()) for row in rows])
     talks = [i for i, row in enumerate(rows) if row[1] == "second turn"]
-    second = model.judged_all([(prefix_of[rows[i][0]], rows[i][5], [(rows[i][2], first[i][0])]) for i in talks])
+    second = answer([(prefix_of[rows[i][0]], rows[i][5], [(rows[i][2], first[i][0])]) for i in talks])
     for i, answer in zip(talks, second):
         first[i] = answer
     return first
@@ -80,11 +89,11 @@ def answer_scores(model, rows, names, prefixes):
 
     `even` is the mean over the true answers, each counting the same however often it is asked for.
     """
-    prefix_of, empty = dict(zip(names, prefixes)), prefixes[0][:0]
+    prefix_of, mean = dict(zip(names, prefixes)), prefixes.mean(0)
     moved = names[:]
     random.Random(1).shuffle(moved)
-    found = {"photo": ask_all(model, rows, prefix_of), "shuffled": ask_all(model, rows, {n: prefix_of[m] for n, m in zip(names, moved)}),
-             "alone": ask_all(model, rows, dict.fromkeys(names, empty))}
+    found = {"photo": ask_all(model.answered_all, rows, prefix_of), "shuffled": ask_all(model.answered_all, rows, {n: prefix_of[m] for n, m in zip(names, moved)}),
+             "alone": ask_all(model.answered_all, rows, dict.fromkeys(names, mean)), "decoder": ask_all(model.judged_all, rows, prefix_of), "head": ask_all(model.chosen_all, rows, prefix_of)}
     lines = []
     for kind in dict.fromkeys(r[1] for r in rows):
         chosen = [i for i, r in enumerate(rows) if r[1] == kind]
@@ -98,13 +107,13 @@ def answer_scores(model, rows, names, prefixes):
         if kind in ("colour", "number"):
             line |= {f"even {way}": by_truth(h) for way, h in hits.items()}
         lines.append(line)
-    return lines, found["photo"]
+    return lines, found
 
 
 def memory_scores(model, images, prefix_of):
     """-> pairs of conversations about one photo that differ in their first question; percent whose second answers differ, and percent right."""
     asked = memory_pairs(images)
-    answers = iter(model.judged_all([(prefix_of[name], second, [(first, "yes")]) for name, two in asked for first, second, _ in two]))
+    answers = iter(model.answered_all([(prefix_of[name], second, [(first, "yes")]) for name, two in asked for first, second, _ in two]))
     pairs = [(two, [next(answers)[0], next(answers)[0]]) for _, two in asked]
     right = [correct(answer, accepted) for two, answers in pairs for (_, _, accepted), answer in zip(two, answers)]
     return len(pairs), 100 * np.mean([one != other for _, (one, other) in pairs]), 100 * np.mean(right)
@@ -139,13 +148,12 @@ def calibration_error(p, right, bins=10):
     return 100 * sum(abs(p[place == i].mean() - right[place == i].mean()) * (place == i).mean() for i in set(place))
 
 
-def sureness_scores(rows, answers, facts):
-    """-> calibration error of the plain and of the fitted confidences, share of answers that are unsure, and percent right of both sorts."""
+def sureness_scores(rows, answers):
+    """-> calibration error of the probabilities, share of answers that are unsure, and percent right of both sorts."""
     right = np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, answers)])
-    plain = np.array([c for _, c in answers])
-    fitted = probability(plain, facts["scale"], facts["bias"])
-    unsure = fitted < facts["least"]
-    return calibration_error(plain, right), calibration_error(fitted, right), 100 * unsure.mean(), 100 * right[unsure].mean(), 100 * right[~unsure].mean()
+    fitted = np.array([p for _, p in answers])
+    unsure = fitted < LEAST_SURE
+    return calibration_error(fitted, right), 100 * unsure.mean(), 100 * right[unsure].mean(), 100 * right[~unsure].mean()
 
 
 def evaluate(model, data, work, split):
@@ -157,16 +165,21 @@ def evaluate(model, data, work, split):
     similarity, by_name = seen["texts"] @ images.T, seen["names"] @ samples.T
     written = model.write(prefixes)
     rows = test_rows(flickr)
-    answers, given = answer_scores(model, rows, names, prefixes)
-    facts = model.generate.get("sureness") if split == "test" else fit_sureness(np.array([c for _, c in given]), np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, given)]))
+    answers, found = answer_scores(model, rows, names, prefixes)
+    given = found["photo"]
+    fit = lambda given: fit_sureness(np.array([c for _, c in given]), np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, given)]))
+    facts = {"answer": model.answer.get("sureness"), "generate": model.generate.get("sureness")} if split == "test" else {"answer": fit(found["head"]), "generate": fit(found["decoder"])}
+    some = slice(0, 2500, 8)
+    again = looked_again(model, similarity[some, :500], prefixes[:500], captions[some])
     unrelated = similarity[np.arange(len(images))[None] != owner[:, None]]
     return {"photos": len(names), "captions": len(captions), "classes": len(samples),
-            "text to image": recall(similarity, owner, (1, 5, 10)), "image to text": image_to_text(similarity, owner, (1, 5, 10)),
+            "text to image": recall(similarity[:2500, :500], owner[:2500], (1, 5, 10)), "some": recall(similarity[some, :500], owner[some], (1, 5, 10)), "again": recall(again, owner[some], (1, 5, 10)),
+            "image to text": image_to_text(similarity, owner, (1, 5, 10)),
             "class": recall(by_name, np.arange(len(samples)), (1, 5, 10)),
             "caption": (cider_score(written, [c for _, c in flickr]), *bleu_score(written, [c for _, c in flickr])[:4:3]),
             "same caption": 100 * (1 - len(set(written)) / len(written)), "unrelated": (float(unrelated.mean()), float(unrelated.std())),
             "answers": answers, "samples": [(n, t, cs[0]) for (n, cs), t in zip(flickr, written)], "rows": [(row, answer) for row, (answer, _) in zip(rows, given)],
-            "memory": memory_scores(model, flickr, dict(zip(names, prefixes))), "sureness": facts, "calibration": sureness_scores(rows, given, facts),
+            "memory": memory_scores(model, flickr, dict(zip(names, prefixes))), "sureness": facts, "calibration": sureness_scores(rows, given),
             "begun": [(n, start, model.write(prefixes[i:i + 1], start)[0]) for i, n in enumerate(names[:5]) for start in STARTS]}
 
 
@@ -177,17 +190,19 @@ def table(head, rows):
 def card_block(scores):
     number = lambda values: [f"{v:.1f}" for v in values]
     search = table(["search", "R@1", "R@5", "R@10"], [
-        [f"text to photo, {scores['captions']:,} captions over {scores['photos']} photos", *number(scores["text to image"])],
+        ["text to photo, 2,500 captions over 500 photos", *number(scores["text to image"])],
+        ["313 of these captions", *number(scores["some"])],
+        ["the same, the first 24 looked at again (`--rerank`)", *number(scores["again"])],
         [f"photo to text, {scores['photos']} photos over {scores['captions']:,} captions", *number(scores["image to text"])],
         [f"photo by bare class name, {scores['classes']} ImageNet photos", *number(scores["class"])]])
     cider, bleu1, bleu4 = scores["caption"]
     words = f"Greedy captions, five references: CIDEr {cider:.3f}, BLEU-1 {bleu1:.3f}, BLEU-4 {bleu4:.3f}; {scores['same caption']:.0f} in 100 repeat the caption of another photo."
     both = lambda line, way: f"{line[way]:.1f}" + (f" ({line['even ' + way]:.1f})" if f"even {way}" in line else "")
-    talk = table(["question", "asked", "right", "commonest answer alone", "right over shuffled photos", "right with no photo"],
-                 [[a["kind"], str(a["asked"]), both(a, "photo"), f"{a['common right']:.1f} ({a['common']})", both(a, "shuffled"), both(a, "alone")] for a in scores["answers"]])
+    talk = table(["question", "asked", "right", "commonest answer alone", "right over shuffled photos", "over the mean of all photos", "by the decoder", "by the head"],
+                 [[a["kind"], str(a["asked"]), both(a, "photo"), f"{a['common right']:.1f} ({a['common']})", both(a, "shuffled"), both(a, "alone"), both(a, "decoder"), both(a, "head")] for a in scores["answers"]])
     even = "In brackets: the mean over the true answers, each counting the same however often it is asked for."
-    plain, fitted, unsure, guessed, sure = scores["calibration"]
-    sureness = (f"Expected calibration error over these answers: {plain:.1f} points of the plain confidence, {fitted:.1f} after the fit on dev. "
+    error, unsure, guessed, sure = scores["calibration"]
+    sureness = (f"Expected calibration error over these answers, by the fit on dev: {error:.1f} points. "
                 f"{unsure:.0f} in 100 answers are shown as not sure: {guessed:.0f} in 100 of them are right, of the others {sure:.0f}.")
     pairs, differ, right = scores["memory"]
     memory = (f"Memory: {pairs} pairs of conversations about one photo, alike but for the subject of the first question, where the second answer should differ "

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+import unicodedata
 import warnings
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from common import MEAN, SIZE, STD, load_backbone, minilm_folder, seed_everything, write_json
+from fusion import Fusion, Memory
 from itc import load_conse, load_text
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, causal_bias
 from networks import CUT, Branch, ImageHead, TextHead, Words, block_colours, early_states, mean_pool, plain_grid
@@ -26,17 +28,23 @@ from shrink import shrink
 
 WEIGHT = 0.36
 CONTEXT, MAX_TOKENS = 160, 64
+# What the mean log probability of a query's tokens counts beside its cosine where photos are looked at again, by the dev split.
+BLEND = 0.06
+# Below this probability of the head's answer the decoder's is better, by the dev split.
+LEAST = 0.45
+SHOWN = SIZES["queries"] + 3 + 49
 
 
 class Vision(nn.Module):
-    """Pixels -> the unit vector that is searched and the prefix that the decoder reads, from one pass.
+    """Pixels -> the unit vector that is searched, and 68 vectors: the prefix that the decoder reads, then what the answer head reads too.
 
     The backbone's last blocks are there twice: as they were, for the class names, and tuned, for all that is learned.
     """
 
-    def __init__(self, backbone, conse, branch, speak, head, prefix, weight):
+    def __init__(self, backbone, conse, branch, speak, head, prefix, memory, weight):
         super().__init__()
-        self.backbone, self.conse, self.branch, self.speak, self.head, self.prefix, self.weight = backbone, conse, branch, speak, head, prefix, weight
+        self.backbone, self.conse, self.branch, self.speak, self.head = backbone, conse, branch, speak, head
+        self.prefix, self.memory, self.weight = prefix, memory, weight
 
     def forward(self, pixels):
         early = early_states(self.backbone, pixels)
@@ -44,11 +52,12 @@ class Vision(nn.Module):
         grid = self.branch(early, block_colours(pixels))
         learned = self.head(grid, conse)
         both = torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1)
-        return both, self.prefix(grid, conse, learned, self.speak(grid).sigmoid())
+        hints = self.prefix.hints(conse, learned, self.speak(grid).sigmoid())
+        return both, torch.cat([self.prefix.look(grid, hints), self.memory(hints, grid)], 1)
 
 
 class Text(nn.Module):
-    """Words -> the unit vector that searches."""
+    """Words -> the unit vector that searches, and MiniLM's last states, which the answer head reads."""
 
     def __init__(self, minilm, head, weight):
         super().__init__()
@@ -57,7 +66,18 @@ class Text(nn.Module):
     def forward(self, input_ids, attention_mask):
         before, after = self.minilm(input_ids, attention_mask)
         learned, conse = self.head(before, attention_mask), F.normalize(mean_pool(after, attention_mask), dim=-1)
-        return torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1)
+        return torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1), after
+
+
+class Answering(nn.Module):
+    """States of texts and one photo -> logits of the answers."""
+
+    def __init__(self, fusion):
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, text_states, attention_mask, image_embeds):
+        return self.fusion(text_states, attention_mask, self.fusion.looked(image_embeds), torch.zeros_like(attention_mask[:, 0]))[0]
 
 
 class Embed(nn.Module):
@@ -85,7 +105,7 @@ class Step(nn.Module):
 
 
 def load_models(work, weight):
-    """-> Vision, Text, Decoder in float32 PyTorch: the truth that the ONNX files are compared with."""
+    """-> Vision, Text, Decoder, answer head in float32 PyTorch: the truth that the ONNX files are compared with; and the answers."""
     work = Path(work)
     seed_everything()
     minilm, _ = load_text(work)
@@ -99,8 +119,13 @@ def load_models(work, weight):
         prefix.load_state_dict(saved["prefix"]), decoder.load_state_dict(saved["decoder"])
     else:
         warnings.warn("no decoder.pt: the decoder is untrained")
-    parts = Vision(load_backbone(), load_conse(work), branch, speak, image_head, prefix, weight), Text(minilm, text_head, weight), decoder
-    return [part.eval().requires_grad_(False) for part in parts]
+    answering = torch.load(work / "answers.pt")
+    memory, fusion = Memory(prefix), Fusion(len(answering["answers"]))
+    memory.load_state_dict(answering["memory"]), fusion.load_state_dict(answering["fusion"])
+    minilm.words, minilm.places = torch.nn.Parameter(minilm.words[kept_tokens(work)]), torch.nn.Parameter(minilm.places[:MAX_TOKENS])
+    vision = Vision(load_backbone(), load_conse(work), branch, speak, image_head, prefix, memory, weight)
+    parts = vision, Text(minilm, text_head, weight), decoder, Answering(fusion)
+    return *(part.eval().requires_grad_(False) for part in parts), answering["answers"]
 
 
 def write_onnx(model, inputs, path, names, outputs, axes):
@@ -117,12 +142,14 @@ def is_early(name, last=15):
     return bool(block and int(block[1]) <= last) or "_conv_stem" in name
 
 
-def write_graphs(vision, text, decoder, folder):
+def write_graphs(vision, text, decoder, answering, folder):
     write_onnx(vision, (torch.zeros(2, 3, SIZE, SIZE),), folder / "vision_model.onnx", ["pixel_values"], ["image_embeds", "image_tokens"],
                {"pixel_values": {0: "n"}, "image_embeds": {0: "n"}, "image_tokens": {0: "n"}})
     ids = torch.ones(2, 7, dtype=torch.long)
-    write_onnx(text, (ids, ids), folder / "text_model.onnx", ["input_ids", "attention_mask"], ["text_embeds"],
-               {"input_ids": {0: "n", 1: "t"}, "attention_mask": {0: "n", 1: "t"}, "text_embeds": {0: "n"}})
+    texts = {name: {0: "n", 1: "t"} for name in ("input_ids", "attention_mask", "text_states")}
+    write_onnx(text, (ids, ids), folder / "text_model.onnx", ["input_ids", "attention_mask"], ["text_embeds", "text_states"], {**texts, "text_embeds": {0: "n"}})
+    write_onnx(answering, (torch.zeros(2, 7, 384), ids, torch.zeros(1, SHOWN, SIZES["width"])), folder / "answer_model.onnx",
+               ["text_states", "attention_mask", "image_embeds"], ["answers"], {**texts, "answers": {0: "n"}})
     write_onnx(Embed(decoder), (ids,), folder / "embed_tokens.onnx", ["input_ids"], ["inputs_embeds"],
                {"input_ids": {0: "b", 1: "t"}, "inputs_embeds": {0: "b", 1: "t"}})
     head = SIZES["width"] // SIZES["heads"]
@@ -133,15 +160,30 @@ def write_graphs(vision, text, decoder, folder):
     write_onnx(Step(decoder), (torch.zeros(2, 3, SIZES["width"]), torch.ones(2, 8, dtype=torch.long), torch.zeros(2, 3, dtype=torch.long), *past),
                folder / "decoder_model_merged.onnx", ["inputs_embeds", "attention_mask", "position_ids", *kv("past_key_values")], ["logits", *kv("present")], axes)
     shrink(folder / "vision_model.onnx", lambda node: "float16" if is_early(node.name) else "int8")
-    for name in ("text_model", "embed_tokens", "decoder_model_merged"):
+    for name in ("text_model", "embed_tokens", "decoder_model_merged", "answer_model"):
         shrink(folder / f"{name}.onnx", lambda node: "int8")
+
+
+def minilm_tokenizer(work):
+    return json.loads((minilm_folder(work) / "tokenizer.json").read_text("utf-8"))
+
+
+def kept_tokens(work):
+    """The ids of MiniLM's tokens that ship: all but those never used, and letters that are not Latin, which it was not trained to read."""
+    latin = lambda letter: ord(letter) < 0x250 or not unicodedata.category(letter).startswith(("L", "M"))
+    vocabulary = minilm_tokenizer(work)["model"]["vocab"]
+    return sorted(i for token, i in vocabulary.items() if not token.startswith("[unused") and all(map(latin, token)))
 
 
 def write_tokenizers(work, folder):
     (folder / "decoder").mkdir(exist_ok=True)
-    tokenizer = json.loads((minilm_folder(work) / "tokenizer.json").read_text("utf-8"))
+    tokenizer = minilm_tokenizer(work)
     tokenizer["padding"] = tokenizer["truncation"] = None
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), "utf-8")
+    vocabulary, moved = tokenizer["model"]["vocab"], {old: new for new, old in enumerate(kept_tokens(work))}
+    tokenizer["model"]["vocab"] = {token: moved[i] for token, i in vocabulary.items() if i in moved}
+    for token in [*tokenizer["added_tokens"], *tokenizer["post_processor"]["special_tokens"].values()]:
+        token |= {"id": moved[token["id"]]} if "content" in token else {"ids": [moved[i] for i in token["ids"]]}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")), "utf-8")
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512, "pad_token": "[PAD]",
                "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]", "clean_up_tokenization_spaces": True})
     shutil.copy(work / "decoder-tokenizer.json", folder / "decoder/tokenizer.json")
@@ -151,7 +193,12 @@ def write_tokenizers(work, folder):
 
 def write_manifest(work, folder):
     relevance = json.loads((work / "relevance.json").read_text()) if (work / "relevance.json").exists() else {"mean": 0.0, "std": 0.1}
-    sureness = {"sureness": json.loads((work / "sureness.json").read_text())} if (work / "sureness.json").exists() else {}
+    sureness = json.loads((work / "sureness.json").read_text()) if (work / "sureness.json").exists() else {}
+    known = lambda part: {"sureness": sureness[part]} if part in sureness else {}
+    texts = {"tokenizer": "tokenizer.json", "tokenizerConfig": "tokenizer_config.json", "maxTokens": MAX_TOKENS}
+    fusion = {"family": "fusion", "vision": "vision_model.onnx", "text": "text_model.onnx", "fusion": "answer_model.onnx", **texts,
+              "positions": SHOWN, "width": SIZES["width"], "padId": 0}
+    outputs = lambda scores: {"outputs": {"states": "image_tokens", "text": "text_states", "scores": scores}}
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ("model.json", "README.md", "LICENSE.md"))
     listed = [{"path": p.relative_to(folder).as_posix(), "sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size} for p in files]
     write_json(folder / "model.json", {
@@ -160,24 +207,26 @@ def write_manifest(work, folder):
         "license": "Research and evaluation only", "licenseFile": "LICENSE.md", "source": "models/train in the Iris repository",
         "reads": "en", "memoryMb": 400, "files": listed,
         "preprocess": {"version": 1, "width": SIZE, "height": SIZE, "fit": "fill", "resample": "bicubic", "mean": [int(MEAN)] * 3, "std": [int(STD)] * 3},
-        "embed": {"family": "dual-encoder", "vision": "vision_model.onnx", "text": "text_model.onnx", "tokenizer": "tokenizer.json",
-                  "tokenizerConfig": "tokenizer_config.json", "dimension": 768, "maxTokens": MAX_TOKENS, "lowercase": False, "template": "{}",
-                  "outputs": {"image": "image_embeds", "text": "text_embeds"}, "relevance": relevance,
+        "embed": {"family": "dual-encoder", "vision": "vision_model.onnx", "text": "text_model.onnx", **texts, "dimension": 768, "lowercase": False, "template": "{}",
+                  "outputs": {"image": "image_embeds", "text": "text_embeds"}, "relevance": relevance, "blend": BLEND,
                   # The scale by `npm run bench -- classify`, fitted on the dev split.
                   "zeroShot": {"scale": 26, "bias": 0, "activation": "softmax"}},
         "generate": {"family": "vlm", "vision": "vision_model.onnx", "embedTokens": "embed_tokens.onnx", "decoder": "decoder_model_merged.onnx",
                      "tokenizer": "decoder/tokenizer.json", "tokenizerConfig": "decoder/tokenizer_config.json", "outputs": {"imageTokens": "image_tokens"},
-                     "imageTokens": SIZES["queries"], "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
+                     "imageTokens": SIZES["queries"], "shown": SHOWN, "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
                      "headDim": SIZES["width"] // SIZES["heads"], "context": CONTEXT, "bos": BOS, "eos": [EOS], "pad": PAD,
                      "captionPrompt": "", "captionTemplate": "{prompt}", "questionTemplate": "question: {question} answer:", "answerTemplate": " {answer} ",
-                     "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1}, **sureness}})
+                     "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1}, **known("generate")},
+        "answer": {**fusion, **outputs("answers"), "answers": "answers.json", "turnTemplate": "{question} {answer} ", "least": LEAST, **known("answer")}})
     print(f"{sum(f['bytes'] for f in listed) / 1e6:.1f} MB in {len(listed)} files")
 
 
 def main(work, folder, weight):
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizers(work, folder)
-    write_graphs(*load_models(work, weight), folder)
+    *parts, answers = load_models(work, weight)
+    write_json(folder / "answers.json", answers)
+    write_graphs(*parts, folder)
     write_manifest(work, folder)
 
 

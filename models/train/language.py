@@ -28,9 +28,14 @@ class Prefix(nn.Module):
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, width)
         self.dropout = dropout
 
+    def hints(self, conse, learned, words):
+        return torch.stack([self.conse(conse * 4), self.learned(learned * 4), self.words(words)], 1)
+
     def forward(self, grid, conse, learned, words, seen=None):
         """[n, 49, 1328], [n, 384] twice, [n, words] in 0 to 1, and which photos' grids may be looked at [n]"""
-        hints = torch.stack([self.conse(conse * 4), self.learned(learned * 4), self.words(words)], 1)
+        return self.look(grid, self.hints(conse, learned, words), seen)
+
+    def look(self, grid, hints, seen=None):
         tokens = F.dropout(self.cells(grid), self.dropout, self.training)
         memory = self.memory_norm(torch.cat([hints, tokens], 1))
         mask = None

@@ -10,14 +10,16 @@ import re
 from collections import Counter, defaultdict
 
 from common import tidy
-from words import (ALIKE, ANIMALS, CLOTHES, COLOURS, DAY, FEMALE, INDOORS, MALE, NIGHT, NOT_ACTIVITIES, NUMBERS, OBJECTS, OUTDOORS,
+from words import (ALIKE, ANIMALS, CLOTHES, COLOURS, DAY, DOING, FEMALE, INDOORS, MALE, NIGHT, NOT_ACTIVITIES, NUMBERS, OBJECTS, OUTDOORS,
                    PEOPLE_MANY, PEOPLE_ONE, PEOPLE_WORDS, PLACE, PLURALS, SCENES, SINGULARS, SPORTS, TRANSITIVE)
 
 THINGS = [*PEOPLE_ONE, *ANIMALS, *OBJECTS, *CLOTHES, *SCENES]
 BEINGS = "|".join([*PEOPLE_ONE, *PEOPLE_MANY, *ANIMALS, *(PLURALS[a] for a in ANIMALS)])
-ACTIVITY = re.compile(rf"\b({BEINGS})(?: (?:in|with|wearing) (?:a |an |the |his |her )?(?:[a-z-]+ ){{1,3}}?)?(?: (?:is|are))? ([a-z]+ing)\b((?: [a-z-]+){{0,3}})")
+ACTIVITY = re.compile(rf"\b({BEINGS})(?: (?:in|with|wearing)(?: (?:a|an|the|his|her))?(?: [a-z-]+){{1,3}}?)?(?: (?:is|are))? ([a-z]+ing)\b((?: [a-z-]+){{0,3}})")
+# `a dog in a red collar runs`: the same without "is".
+FINITE = re.compile(rf"\b({BEINGS})((?: (?:in|with|wearing)(?: (?:a|an|the|his|her))?(?: [a-z-]+){{1,3}}?)?) ({'|'.join(DOING)})\b")
 COLOURED = re.compile(rf"\b({'|'.join(COLOURS)}|grey)(?: and ({'|'.join(COLOURS)}|grey))? ({'|'.join([*ANIMALS, *(PLURALS[a] for a in ANIMALS), *CLOTHES, *OBJECTS])})\b")
-COUNTED = re.compile(rf"\b({'|'.join(NUMBERS)})(?: [a-z-]+){{0,2}}? ({'|'.join(set(PLURALS.values()))})\b")
+COUNTED = re.compile(rf"\b({'|'.join(NUMBERS)})(?: [a-z-]+){{0,2}}? ({'|'.join(sorted({*PLURALS.values()}))})\b")
 INSIDE_COLOUR = {"white": {"tan", "gray"}, "gray": {"white", "black"}, "tan": {"brown", "white", "yellow"}, "brown": {"tan", "orange"}, "orange": {"red", "yellow"}, "pink": {"red", "purple"}}
 STOP = set("and with while as at for on in to through of by from near over is are up down that who which along across off out away around behind next very under against toward towards before after when beside between above below onto inside outside".split())
 
@@ -68,11 +70,11 @@ class Facts:
                 self.colours[noun][colour] += 1
             for number, noun in COUNTED.findall(caption):
                 self.counts[noun][NUMBERS[number]] += 1
-            for noun, verb, tail in ACTIVITY.findall(caption):
+            for noun, verb, tail in ACTIVITY.findall(FINITE.sub(lambda said: f"{said[1]}{said[2]} {DOING[said[3]]}", caption)):
                 if verb not in NOT_ACTIVITIES:
                     self.acts[noun][phrase(verb, tail)] += 1
             self.places.update(re.findall(PLACE, caption))
-        self.verbs = {w for w in self.words if w.endswith("ing")}
+        self.verbs = {w for w in self.words if w.endswith("ing")} | {act.split()[0] for counter in self.acts.values() for act in counter}
         self.things = [t for t in THINGS if t in self.words]
 
     def may_contain(self, thing):
@@ -171,7 +173,7 @@ def yes_no(all_facts, rng):
             rows[index].append(("yes/no", ask(), "yes", ["yes"], thing))
         for index in rng.choices(without, weight, k=len(photos)) if without else []:
             rows[index].append(("yes/no", ask(), "no", ["no"], thing))
-    common = [v for v, n in Counter(v for f in all_facts for v in f.verbs).most_common(60) if v not in NOT_ACTIVITIES and n > 8][:30]
+    common = [v for v, n in Counter(v for f in all_facts for v in sorted(f.verbs)).most_common(60) if v not in NOT_ACTIVITIES and n > 8][:30]
     no_colour, no_act = Counter(), Counter()
     for index, facts in enumerate(all_facts):
         for noun, counter in facts.colours.items():
@@ -179,7 +181,7 @@ def yes_no(all_facts, rng):
             close = set().union(said, *(INSIDE_COLOUR.get(c, ()) for c in said), *(k for k, v in INSIDE_COLOUR.items() if v & said and (k,)) and [{k for k, v in INSIDE_COLOUR.items() if v & said}])
             options = [c for c in COLOURS if c not in close]
             if rng.random() < 0.5:
-                colour, answer = rng.choice([c for c in said if " " not in c]), "yes"
+                colour, answer = rng.choice([c for c in sorted(said) if " " not in c]), "yes"
                 no_colour[colour] += 1
             else:
                 colour, answer = max(options, key=lambda c: (no_colour[c], rng.random())), "no"

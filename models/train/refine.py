@@ -67,14 +67,15 @@ def dev_captions(prefix, decoder, tokenizer, images, photos):
     print(f"dev CIDEr {cider_score(written, [captions for _, captions in images]):.3f}, {len(set(written))} different\n  " + "\n  ".join(written[:6]), flush=True)
 
 
-def refine(data, work, minutes, photo_count, samples, rate, keep, asked_count, q):
+def refine(data, work, minutes, photo_count, samples, rate, keep, asked_count, q, frozen):
     seed_everything()
     flickr, tokenizer = read_flickr(data), Tokenizer.from_file(str(work / "decoder-tokenizer.json"))
     photos, reward = Photos(work), Reward(flickr["train"])
     prefix, decoder = Prefix(dropout=0.1), Decoder(dropout=0.1)
     saved = torch.load(work / "decoder.pt")
     prefix.load_state_dict(saved["prefix"]), decoder.load_state_dict(saved["decoder"])
-    parameters = [*prefix.parameters(), *decoder.parameters()]
+    prefix.requires_grad_(not frozen)
+    parameters = [p for p in [*prefix.parameters(), *decoder.parameters()] if p.requires_grad]
     optimizer = torch.optim.AdamW([{"params": parameters, "peak": rate}], lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     dev_captions(prefix, decoder, tokenizer, flickr["dev"], photos)
     rng, started, step, share, right = random.Random(SEED), time.time(), 0, 1.0, defaultdict(list)
@@ -94,10 +95,12 @@ def refine(data, work, minutes, photo_count, samples, rate, keep, asked_count, q
             batch, score = sampled_batch(decoder, start.detach(), tokenizer, reward, rows, samples)
             optimizer.zero_grad()
             policy_loss(decoder, start, batch, len(rows) * samples).backward()
-            prefix.train(), decoder.train()
+            prefix.train(not frozen), decoder.train()
             drawn = draw(asked, chances, asked_count)
-            chance = chance_of_right(decoder, prefix(*photos.train([row[0] for _, row in drawn])), tokenizer, [row for _, row in drawn])
-            ((1 - chance**q) / q).mean().backward()
+            chance = torch.zeros(0)
+            if drawn:
+                chance = chance_of_right(decoder, prefix(*photos.train([row[0] for _, row in drawn])), tokenizer, [row for _, row in drawn])
+                ((1 - chance**q) / q).mean().backward()
             told = batch_loss(prefix, decoder, seen, collate([pack([to_tokens(tokenizer, t) for t in texts[r]], SIZES["queries"]) for r in rows], SIZES["queries"]))
             (keep * told).backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -127,5 +130,6 @@ if __name__ == "__main__":
     parser.add_argument("--keep", type=float, default=0.3, help="weight of the texts by people")
     parser.add_argument("--asked", type=int, default=32, help="photos in a batch that a question is asked of")
     parser.add_argument("--q", type=float, default=0.5)
+    parser.add_argument("--frozen", action="store_true", help="leave the query transformer as it is, which the answer head reads too")
     given = parser.parse_args()
-    refine(given.data, given.work, given.minutes, given.photos, given.samples, given.rate, given.keep, given.asked, given.q)
+    refine(given.data, given.work, given.minutes, given.photos, given.samples, given.rate, given.keep, given.asked, given.q, given.frozen)

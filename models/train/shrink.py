@@ -21,7 +21,7 @@ def input_axis(graph, name):
                 return 0
             if node.op_type == "Gemm":
                 return 1 if any(a.name == "transB" and a.i for a in node.attribute) else 0
-            if node.op_type == "Gather":
+            if node.op_type in ("Gather", "Slice"):  # a slice of a linear layer's rows, each of which makes one output
                 return 1
     return None
 

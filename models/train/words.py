@@ -32,6 +32,21 @@ OUTDOORS = set("outdoors outdoor outside snow beach street field grass ocean mou
 NIGHT, DAY = set("night nighttime fireworks".split()), set("sunny daylight daytime sunshine".split())
 
 TRANSITIVE = "riding playing holding carrying catching chasing throwing climbing wearing eating pushing pulling hitting kicking watching reading drinking walking".split()
-NOT_ACTIVITIES = set("wearing being having building evening clothing clothing swimming-pool railing wedding string morning during something nothing thing king ring spring wing ceiling bathing bowling including containing featuring showing ping sling following using getting looking-like boxing parking wrestling living".split())
+NOT_ACTIVITIES = set("doing wearing being having building evening clothing clothing swimming-pool railing wedding string morning during something nothing thing king ring spring wing ceiling bathing bowling including containing featuring showing ping sling following using getting looking-like boxing parking wrestling living".split())
 PLACE = r"\b((?:in|on|through|across|along|down|over|into|at|near|by|under) (?:the |a |an |some )?(?:[a-z]+ )?(?:" + "|".join(
     "snow water beach field grass street pool park ocean mountain rock rocks forest woods sand lake river road sidewalk hill track couch bed room dirt air stairs bench wave yard lawn city trees fountain trail path stream leaves swing kitchen stage court table mud".split()) + r"))\b"
+
+# What beings do, as captions say it of them without "is": `a dog runs`, `two men ride`.
+VERBS = "run play stand jump sit walk hold ride look climb carry swim pose chase lay watch smile perform leap take race fight slide eat splash catch hang swing make go pull bite talk surf drink lie dance ski fly lean shake throw wait push hug wade dig laugh chew hike fall kayak lick sleep blow dive kick cross fish roll sniff hit skate rest help kiss stare drive practice fetch balance grind touch wave relax point bounce read row bark work kneel paddle bike smoke shoot trot reach tackle crouch paint write sing jog lift spin float toss tug crawl skateboard snowboard".split()
+DOUBLED = set("run sit swim hug dig hit jog spin tug".split())
+
+
+def ing(verb):
+    return "lying" if verb == "lie" else verb + verb[-1] + "ing" if verb in DOUBLED else verb[:-1] + "ing" if verb.endswith("e") else verb + "ing"
+
+
+def third_person(verb):
+    return verb + "es" if verb.endswith(("ss", "sh", "ch", "o")) else verb[:-1] + "ies" if verb.endswith("y") and verb[-2] not in "aeiou" else verb + "s"
+
+
+DOING = {form: ing(verb) for verb in VERBS for form in (verb, third_person(verb))}

@@ -149,12 +149,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     async search({ rerank, ...args }, signal) {
       if (rerank === undefined) return await search(await finding(), args);
       const judge = await models.toJudge(rerank === true ? undefined : rerank);
-      const { preprocess } = judge.manifest;
+      const { preprocess, embed } = judge.manifest;
+      const own = (await models.use('search'))?.version === judge.version;
       const deps = await finding();
+      const by = { lane: lanes.generate(judge), preprocess, ...(own && { blend: embed?.blend }) };
       return await jobs.attend(
         'rerank',
-        (progress, stop) =>
-          searchTwice(deps, args, { lane: lanes.generate(judge), preprocess, progress }, stop),
+        (progress, stop) => searchTwice(deps, args, { ...by, progress }, stop),
         signal,
       );
     },

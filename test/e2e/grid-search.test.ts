@@ -136,6 +136,27 @@ describe.skipIf(!hasChromium())('looking for photos in the grid', () => {
     await eventually(() => page.evaluate(width)).toBe(512);
   });
 
+  test('a closer look orders the best anew, until something else is searched', async () => {
+    const page = await open();
+    const box = page.getByRole('searchbox');
+    await box.fill('dog');
+    await page.getByRole('group', { name: /^Likely/ }).waitFor();
+    const first = (): Promise<string | null> => page.getByRole('option').first().getAttribute('aria-label');
+    const before = await first();
+    const closer = page.getByRole('button', { name: 'Look closer' });
+    await expectAccessible(page);
+    await closer.click();
+    await page.getByText('The best 24 were looked at once more.').waitFor();
+    expect(calls('search').at(-1)).toContain('"rerank":true');
+    expect(await first()).not.toBe(before);
+    await eventually(() => closer.count()).toBe(0);
+    await box.fill('dogs');
+    await box.fill('dog');
+    await closer.waitFor();
+    expect(await first()).toBe(before);
+    expect(calls('search').at(-1)).not.toContain('rerank');
+  });
+
   test('searches are remembered, saved, asked again and removed', async () => {
     const page = await open();
     const box = page.getByRole('searchbox');

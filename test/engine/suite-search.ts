@@ -5,7 +5,11 @@ import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import type { SearchAnswer } from '../../src/shared/contract.ts';
 import { fixture, photoNamed, samples } from './helpers.ts';
+import { readManifest } from '../../src/main/inference/manifest.ts';
+import { starterDir } from '../unit/inference-helpers.ts';
 import { photoCount, type World } from './suite.ts';
+
+const starter = await readManifest(starterDir);
 
 export function searching(world: () => World): void {
   it('finds the cat by what the photo shows, best first, with the similarity as the reason', async () => {
@@ -48,6 +52,21 @@ export function searching(world: () => World): void {
     expect(asked).toMatchObject({ question: '这是什么动物？', gloss: 'what animal is this?' });
     expect(asked.answer).toBe(english.answer);
     expect(english.gloss).toBeUndefined();
+  });
+
+  it('looks at the best again, and orders them by likeness and match together', async () => {
+    const { api } = world();
+    const { hits } = await api.search({ query: '水上的船', limit: 4, rerank: true });
+    const english = await api.search({ query: 'on water boat', limit: 4, rerank: true });
+    expect(hits.map(({ photo }) => photo.id)).toEqual(english.hits.map(({ photo }) => photo.id));
+    const blend = starter.embed?.blend ?? NaN;
+    for (const { score, why } of hits) {
+      const of = (kind: string): number => Number(why.find((one) => one.kind === kind)?.detail);
+      const tolerance = 0.002 + (blend * 0.001) / of('match');
+      expect(Math.abs(score - (2 + of('looks') + blend * Math.log(of('match'))))).toBeLessThan(tolerance);
+    }
+    expect(hits.map(({ score }) => score)).toEqual(hits.map(({ score }) => score).sort((a, b) => b - a));
+    expect(hits[0]?.photo.name).toBe('sample-14.jpg');
   });
 
   it('gives no more than was asked for', async () => {

@@ -3,7 +3,7 @@
 python test/parity/make_starter_golden.py WORK MODEL_FOLDER PHOTO_FOLDER [--check]
 
 WORK is the work folder of models/train, with the trained float32 weights. starter.json has, for some photos,
-the image embedding, the greedy caption and one greedy answer, and for some queries the text embedding.
+the image embedding, the greedy caption, one greedy answer, and the answer head's five likeliest, and for some queries the text embedding.
 A text is cut where the original itself first nearly ties between two tokens: which one wins there is no matter
 of correctness, and all that follows hangs on it. That is decided from the original alone, never from what the
 ONNX files give; captionWhole and answerWhole say where nothing was cut.
@@ -81,22 +81,26 @@ def decided(decoder, prefix, prompt, written):
 
 @torch.no_grad()
 def golden(work, folder, photos, weight):
-    vision, text, decoder = load_models(work, weight)
+    vision, text, decoder, answering, known = load_models(work, weight)
     starter = Starter(folder)
     search = PreTrainedTokenizerFast(tokenizer_file=str(folder / starter.embed["tokenizer"]))
     round_list = lambda values: [round(float(v), 6) for v in values]
     rows = []
     for path, question in zip(photos, itertools.cycle(QUESTIONS)):
         pixels = to_pixels(Image.open(path))
-        embedding, prefix = vision(torch.from_numpy(pixels[None]))
+        embedding, shown = vision(torch.from_numpy(pixels[None]))
+        prefix = shown[:, :starter.generate["imageTokens"]]
         prompt = [BOS, *starter.subwords.encode(starter.prompt(question), add_special_tokens=False).ids]
         row = {"photo": path.name, "embedding": round_list(embedding[0]), "question": question, "promptIds": prompt}
         for name, start in (("caption", [BOS]), ("answer", prompt)):
             written = greedy(decoder, prefix, [start])[0]
             sure = decided(decoder, prefix, start, written)
             row |= {f"{name}Ids": written[:sure], f"{name}Whole": sure > len(written), name: starter.decode(written)}
+        read = text_inputs(search, question)
+        best = answering(text(**read)[1], read["attention_mask"], shown)[0].softmax(-1).topk(5)
+        row["answers"] = [{"text": known[i], "probability": round(p, 6)} for p, i in zip(best.values.tolist(), best.indices.tolist())]
         rows.append(row)
-    queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0])} for q in QUERIES]
+    queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in QUERIES]
     return {"weight": weight, "photos": rows, "queries": queries}, starter
 
 
@@ -108,6 +112,8 @@ def check(values, starter, folder):
         image, prefix = starter.see(pixels[None])
         caption = starter.greedy(prefix, [starter.ids("")])[0][0]
         answer = starter.greedy(prefix, [starter.ids(starter.prompt(row["question"]))])[0][0]
+        chosen, chance = starter.chosen_all([(prefix[0], row["question"], ())])[0]
+        print(f"{row['question']}: {chosen} {chance:.3f}, of {row['answers'][0]['text']} {row['answers'][0]['probability']:.3f}")
         print(f"{row['photo']}: cosine {cosine(image[0], row['embedding']):.6f}, caption {'same' if caption[:len(row['captionIds'])] == row['captionIds'] else 'DIFFERS'}, "
               f"answer {'same' if answer[:len(row['answerIds'])] == row['answerIds'] else 'DIFFERS'}: {row['caption']!r}; {row['question']} {row['answer']!r}")
     for row, vector in zip(values["queries"], starter.search_vectors([r["query"] for r in values["queries"]])):

@@ -153,6 +153,7 @@ export function fakeEngine(options: FakeOptions = {}): FakeEngine {
         return { photo, path, score: reasons.length / 2, why: reasons, likely: reasons.length > 0 };
       });
       const likely = matches.filter((hit) => hit.likely);
+      if (args.rerank) likely.reverse();
       const looks = [{ kind: 'looks' as const, detail: '0.21' }];
       const weaker = likely.length === 0 ? [] : matches.filter((hit) => !hit.likely).slice(0, 12);
       return {

@@ -62,9 +62,10 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
         'This model cannot tell how well a text fits a photo. Choose one that can.',
       );
     const [prefix = new Float32Array()] = await prefixes(loaded, [look]);
-    const [matched] = (await loaded.match?.(prefix, [text])) ?? [];
+    const words = (loaded.manifest.reads === 'en' && (await englishOf(text))) || text;
+    const [matched] = (await loaded.match?.(prefix, [words])) ?? [];
     if (matched) return { by: 'match', value: matched.itm ?? ((matched.itc ?? -1) + 1) / 2 };
-    const [scored] = (await loaded.score?.(prefix, [text], signal && { signal })) ?? [];
+    const [scored] = (await loaded.score?.(prefix, [words], signal && { signal })) ?? [];
     const { logProbability = -Infinity, tokens = 1 } = scored ?? {};
     return { by: 'likelihood', value: Math.exp(logProbability / Math.max(1, tokens)) };
   }

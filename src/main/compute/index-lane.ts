@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import { AppError, reasonOf } from '../../shared/errors.ts';
 import type { Model, Pixels } from '../inference/model.ts';
+import { spoken } from '../inference/vision.ts';
 import { Channel, limiter } from '../lib/channel.ts';
 import { headBytes, imageType, isPhotoName } from '../lib/image-type.ts';
 import { toHalf } from '../lib/vectors.ts';
@@ -170,7 +171,7 @@ async function runModel(
     const seen = await model.see(toSee.map((entry) => entry.pixels ?? new Uint8Array()));
     toSee.forEach(({ photo }, i) => {
       photo.vector = half(seen[i]?.embedding);
-      photo.prefix = half(kept(seen[i]?.prefix));
+      photo.prefix = half(kept(spoken(model.manifest, seen[i]?.prefix)));
     });
     events.push({ kind: 'model', running: false });
   }

@@ -11,6 +11,16 @@ import type { Prompt, Turn } from './model.ts';
 import { tokenizerFiles } from './parts.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
+/**
+ * How sure the model is of an answer, fitted on held-out questions (Platt 1999): it is right with probability
+ * 1 / (1 + e^-(scale * logit(confidence) + bias)), and unsure below `least`. Absent: not measured.
+ */
+export const surenessFacts = z.strictObject({
+  scale: z.number().positive(),
+  bias: z.number(),
+  least: z.number().min(0).max(1),
+});
+
 /** What every family that writes says of its language side in the manifest; a family adds its own to these. */
 export const languageFacts = {
   ...tokenizerFiles,
@@ -49,13 +59,7 @@ export const languageFacts = {
   repetitionPenalty: z.number().positive(),
   noRepeatNgram: z.int().min(0),
   captionDecoding: z.strictObject({ beams: z.int().min(1) }),
-  /**
-   * How sure the model is of an answer, fitted on held-out questions (Platt 1999): it is right with probability
-   * 1 / (1 + e^-(scale * logit(confidence) + bias)), and unsure below `least`. Absent: not measured.
-   */
-  sureness: z
-    .strictObject({ scale: z.number().positive(), bias: z.number(), least: z.number().min(0).max(1) })
-    .optional(),
+  sureness: surenessFacts.optional(),
 };
 
 export type LanguageFacts = z.infer<z.ZodObject<typeof languageFacts>>;

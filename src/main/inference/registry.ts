@@ -99,22 +99,8 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
     }
   }
   if (part === 'generate') {
-    switch (generate?.family) {
-      case 'blip':
-        yield await openBlip(opening, generate);
-        break;
-      case 'chameleon':
-        yield await openChameleon(opening, generate);
-        break;
-      case 'vlm':
-        yield await openGenerator(opening, generate);
-        break;
-      case 'blip2':
-        yield await openBlip2(opening, generate);
-        break;
-      case 'endpoint':
-        yield openEndpoint(opening.manifest, generate, opening.dir);
-    }
+    const writer = await openWriter(opening, generate);
+    if (writer) yield writer;
     switch (match?.family) {
       case 'blip':
         yield await openMatcher(opening, match);
@@ -124,8 +110,26 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
     }
     switch (answer?.family) {
       case 'fusion':
-        yield await openAnswerer(opening, answer);
+        // After the writer, whose questions it takes over.
+        yield await openAnswerer(opening, answer, writer?.generate);
     }
+  }
+}
+
+async function openWriter(opening: Opening, generate: Manifest['generate']): Promise<Member | undefined> {
+  switch (generate?.family) {
+    case 'blip':
+      return await openBlip(opening, generate);
+    case 'chameleon':
+      return await openChameleon(opening, generate);
+    case 'vlm':
+      return await openGenerator(opening, generate);
+    case 'blip2':
+      return await openBlip2(opening, generate);
+    case 'endpoint':
+      return openEndpoint(opening.manifest, generate, opening.dir);
+    case undefined:
+      return undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { statesReader } from './families/blip.ts';
 import { photoReader } from './families/blip2.ts';
 import { codesReader } from './families/chameleon.ts';
 import { imageReader } from './families/dual-encoder.ts';
-import { prefixReaders } from './families/vlm.ts';
+import { prefixReaders, spokenOf } from './families/vlm.ts';
 import { gridOf, patchTensor, withGrid, type Grid } from './grid.ts';
 import type { Manifest, Pixels, Preprocess, Seen } from './model.ts';
 import { openPart, type Opening } from './parts.ts';
@@ -62,7 +62,14 @@ export function visionReaders(manifest: Manifest): (VisionReader | PixelReader)[
     case 'fusion':
       readers.push(statesReader(answer));
   }
-  return readers;
+  // What two parts read alike is read once.
+  const known = new Map(readers.map((reader) => [JSON.stringify(reader), reader]));
+  return [...known.values()];
+}
+
+/** What captions need of a prefix: less than the whole where questions are answered by a part of their own. */
+export function spoken({ generate }: Manifest, prefix: Float32Array | undefined): Float32Array | undefined {
+  return prefix && generate?.family === 'vlm' ? spokenOf(generate, prefix) : prefix;
 }
 
 /** Opens each vision file once. Throws AppError('model'). */

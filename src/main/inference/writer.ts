@@ -96,8 +96,11 @@ async function write<Cache>(
   }));
 }
 
-/** How likely an answer of this confidence is right, as `LanguageFacts` says. */
-function sureness(given: number, { scale, bias, least }: NonNullable<LanguageFacts['sureness']>): Sureness {
+/** How likely an answer of this confidence is right, as the manifest says. */
+export function sureness(
+  given: number,
+  { scale, bias, least }: NonNullable<LanguageFacts['sureness']>,
+): Sureness {
   // Away from 0 and 1, whose logit has no end.
   const p = Math.min(Math.max(given, 1e-6), 1 - 1e-6);
   const probability = 1 / (1 + Math.exp(-(scale * Math.log(p / (1 - p)) + bias)));

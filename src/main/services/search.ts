@@ -26,6 +26,8 @@ const defaultLimit = 50;
 const rerankDepth = 24;
 /** From this probability of a match on a hit is likely. */
 const likelyMatch = 0.5;
+/** Below it, words do not fit at all; keeps scores above those that were not looked at. */
+const leastLikelihood = 1e-5;
 
 export async function search(
   { searching }: SearchDeps,
@@ -39,17 +41,19 @@ export async function search(
 export interface Judge {
   lane: Lane<GenerateLane>;
   preprocess: Preprocess;
+  /** What a likelihood's logarithm counts beside the cosine of the search, where both are of one model that says so. */
+  blend?: number | undefined;
   progress: { phase(phase: 'match', total: number): void; done(photos: number): void; pass(): Promise<void> };
 }
 
 /**
- * The same, after a look at each of the best: they come first, by how well the query's words fit them, and score one
- * more than that. A photo that cannot be read now stays behind them, where the search had it.
+ * The same, after a look at each of the best: they come first, by how well the query's words fit them, and score more
+ * than one. A photo that cannot be read now stays behind them, where the search had it.
  */
 export async function searchTwice(
   deps: SearchDeps,
   { limit = defaultLimit, ...args }: Args<'search'>,
-  { lane, preprocess, progress }: Judge,
+  { lane, preprocess, blend, progress }: Judge,
   signal: AbortSignal,
 ): Promise<SearchAnswer> {
   const answer = await search(deps, { ...args, limit: Math.max(limit, rerankDepth) });
@@ -62,7 +66,8 @@ export async function searchTwice(
     await progress.pass();
     throwIfAborted(signal);
     const pixels = await pixelsOf(deps, hit.photo.id, preprocess);
-    if (pixels) judged.push(fitted(hit, await (await lane.get()).fit({ look: { pixels }, text }, signal)));
+    if (pixels)
+      judged.push(fitted(hit, await (await lane.get()).fit({ look: { pixels }, text }, signal), blend));
     progress.done(at + 1);
   }
   judged.sort((a, b) => b.score - a.score);
@@ -71,10 +76,17 @@ export async function searchTwice(
   return { ...answer, hits: [...judged, ...others].slice(0, limit) };
 }
 
-function fitted(hit: SearchHit, { by, value }: Fit): SearchHit {
+function fitted(hit: SearchHit, { by, value }: Fit, blend?: number): SearchHit {
   const why = [{ kind: 'match' as const, detail: value.toFixed(3) }, ...hit.why];
+  const blended = by === 'likelihood' && blend !== undefined;
+  const score = blended ? 2 + cosineOf(hit) + blend * Math.log(Math.max(value, leastLikelihood)) : 1 + value;
   // How likely words are says which photo they fit better, and of none whether they do.
-  return { ...hit, why, score: 1 + value, likely: by === 'match' ? value >= likelyMatch : hit.likely };
+  return { ...hit, why, score, likely: by === 'match' ? value >= likelyMatch : hit.likely };
+}
+
+/** As the search says it of how the photo looks; of one found by its words alone, that of no likeness. */
+function cosineOf({ why }: SearchHit): number {
+  return Number(why.find(({ kind }) => kind === 'looks')?.detail ?? 0);
 }
 
 async function pixelsOf(

@@ -55,6 +55,8 @@ export interface GridWords {
   recent: string;
   forgetRecent: string;
   saved: string;
+  lookCloser: string;
+  lookedCloser: string;
   saveSearch: string;
   searchSaved: (name: string) => string;
   removeSearch: (name: string) => string;
@@ -138,6 +140,8 @@ const en: GridWords = {
   recent: 'Recent searches',
   forgetRecent: 'Clear',
   saved: 'Saved searches',
+  lookCloser: 'Look closer',
+  lookedCloser: 'The best 24 were looked at once more.',
   saveSearch: 'Save search',
   searchSaved: (name) => `Saved as “${name}”`,
   removeSearch: (name) => `Remove saved search: ${name}`,
@@ -222,6 +226,8 @@ const zh: GridWords = {
   recent: '最近搜索',
   forgetRecent: '清空',
   saved: '已存的搜索',
+  lookCloser: '仔细比对',
+  lookedCloser: '已再看一遍最符合的 24 张。',
   saveSearch: '保存搜索',
   searchSaved: (name) => `已存为“${name}”`,
   removeSearch: (name) => `删除已存的搜索：${name}`,

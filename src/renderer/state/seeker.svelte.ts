@@ -23,6 +23,8 @@ export class Seeker {
   error = $state<string | null>(null);
   /** True while an answer is awaited: what is shown until then answers something else. */
   busy = $state(false);
+  /** True where the best of this answer were looked at once more. */
+  closer = $state(false);
 
   readonly #likely = $derived(this.answer?.hits.filter((hit) => hit.likely).length ?? 0);
   readonly spans: Span[] = $derived(
@@ -78,16 +80,18 @@ export class Seeker {
     this.answer = null;
   }
 
-  async ask(): Promise<void> {
+  /** `closer`: the best are looked at once more, which takes seconds and orders them better. */
+  async ask(closer = false): Promise<void> {
     const turn = ++this.#turn;
     const question = this.likeness?.picture ?? this.query.trim();
     this.busy = true;
     try {
-      const answer = await this.#answer();
+      const answer = await this.#answer(closer);
       // An answer may come after that of a later question; only the last question's counts.
       if (turn !== this.#turn) return;
       if (this.asked !== question || !this.answer) this.#onother();
       this.asked = question;
+      this.closer = closer;
       // In the order they are shown in.
       const hits = answer.hits.toSorted((a, b) => Number(b.likely) - Number(a.likely));
       this.answer = { ...answer, hits };
@@ -124,11 +128,11 @@ export class Seeker {
     this.answer = { ...this.answer, hits };
   }
 
-  #answer(): Promise<SearchAnswer> {
+  #answer(closer: boolean): Promise<SearchAnswer> {
     const filter = this.#filter();
-    const conditions = Object.keys(filter).length > 0 ? { filter } : {};
+    const conditions = { ...(Object.keys(filter).length > 0 && { filter }), limit: searchLimit };
     return this.likeness
-      ? api.similar({ to: this.likeness.to, ...conditions, limit: searchLimit })
-      : api.search({ query: this.query.trim(), ...conditions, limit: searchLimit });
+      ? api.similar({ to: this.likeness.to, ...conditions })
+      : api.search({ query: this.query.trim(), ...conditions, ...(closer && { rerank: true }) });
   }
 }

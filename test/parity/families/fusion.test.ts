@@ -72,6 +72,23 @@ describe.each(rows)('$name', ({ row }) => {
     });
   });
 
+  it.runIf(answer)('reads the turns before a question where the manifest says how, as many as there is room for', async () => {
+    const talks = await row.edited((manifest) =>
+      Object.assign((manifest as unknown as Edited).answer, { turnTemplate: '{question} {answer} ' }),
+    );
+    const [{ prefix = new Float32Array() } = {}] = (await talks.see?.(pixels)) ?? [];
+    const history = [
+      { question: ' $& dogs', answer: 'two' },
+      { question: 'cats', answer: 'no' },
+    ];
+    const told = await talks.generate?.(prefix, { question: 'children', history });
+    expect(told).toMatchObject({ sent: '$& dogs two cats no children', droppedTurns: 0 });
+    expect(told?.answers).toEqual((await talks.answers?.(prefix, told?.sent ?? ''))?.slice(0, 5));
+    const long = [{ question: 'dogs '.repeat(facts.maxTokens), answer: 'two' }, ...history.slice(1)];
+    const cut = await talks.generate?.(prefix, { question: 'children', history: long });
+    expect(cut).toMatchObject({ sent: 'cats no children', droppedTurns: 1 });
+  });
+
   it('misses by far with wrong pixels, photos exchanged, or texts exchanged', async () => {
     const swapped = pixels.map((photo) => photo.map((_, i) => photo[i - (i % 3) + (2 - (i % 3))] ?? 0));
     row.missed('red and blue exchanged', await scoresOf(model, swapped, texts), expected);

@@ -32,6 +32,11 @@ export const dualEncoderSchema = z.strictObject({
    * Absent: not measured; the library's own photos tell it then.
    */
   relevance: z.strictObject({ mean: z.number(), std: z.number().positive() }).optional(),
+  /**
+   * What the mean log probability of a query's tokens, by the same model's writer, counts beside a cosine where photos
+   * are looked at again. Absent: the writer's word alone orders them.
+   */
+  blend: z.number().positive().optional(),
   /** How labels are told apart: the cosine times `scale` plus `bias`, then probabilities. */
   zeroShot: z
     .strictObject({ scale: z.number(), bias: z.number(), activation: z.enum(['softmax', 'sigmoid']) })

@@ -1,25 +1,29 @@
 /**
  * One encoder over text and picture together, as ViLT: answers as classes with their probabilities, and how well a
- * text matches. Its picture comes as embedded patches, `positions` of `width` numbers.
+ * text matches. Its picture comes as embedded patches, `positions` of `width` numbers. Its text comes as ids, or as
+ * the states of the model's text encoder, as in BERT + CNN answerers.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../../../shared/errors.ts';
-import type { Answered, Generated, Model } from '../model.ts';
+import type { Answered, Generated, Model, Prompt, Turn } from '../model.ts';
 import {
+  closeParts,
   jsonFile,
   onnxFile,
-  openPart,
+  openParts,
   openTokenizer,
   readJson,
   readRows,
   tokenizerFiles,
   type Opening,
 } from '../parts.ts';
+import { surenessFacts } from '../prompt.ts';
 import { logSoftmax } from '../sampling.ts';
 import type { Session } from '../session.ts';
 import { floats } from '../tensors.ts';
 import type { Tokenizer } from '../tokenizer.ts';
+import { sureness } from '../writer.ts';
 import { textFeeds } from './dual-encoder.ts';
 
 const fusionFacts = {
@@ -28,7 +32,9 @@ const fusionFacts = {
   vision: onnxFile,
   /** Takes a text and the picture's patches; gives scores, [texts, scores]. */
   fusion: onnxFile,
-  outputs: z.strictObject({ states: z.string(), scores: z.string() }),
+  /** Reads the text's ids first, where `fusion` takes its output `text`, a state for each token. */
+  text: onnxFile.optional(),
+  outputs: z.strictObject({ states: z.string(), scores: z.string(), text: z.string().optional() }),
   positions: z.int().positive(),
   width: z.int().positive(),
   maxTokens: z.int().positive(),
@@ -36,8 +42,16 @@ const fusionFacts = {
 };
 
 export const fusionMatchSchema = z.strictObject(fusionFacts);
-/** `answers` is a list of texts, one for each score. */
-export const fusionAnswerSchema = z.strictObject({ ...fusionFacts, answers: jsonFile });
+export const fusionAnswerSchema = z.strictObject({
+  ...fusionFacts,
+  /** A list of texts, one for each score. */
+  answers: jsonFile,
+  /** How an earlier turn stands before the question; without it a question is asked by itself. */
+  turnTemplate: z.string().optional(),
+  /** Below this probability of the likeliest the model's writer answers, if it has one. */
+  least: z.number().min(0).max(1).optional(),
+  sureness: surenessFacts.optional(),
+});
 
 export type FusionMatchManifest = z.infer<typeof fusionMatchSchema>;
 export type FusionAnswerManifest = z.infer<typeof fusionAnswerSchema>;
@@ -49,21 +63,32 @@ const shownAnswers = 5;
 
 export type Answerer = Required<Pick<Model, 'answers' | 'generate' | 'close'>>;
 
-/** Opens answers as classes. Throws AppError('model'). */
-export async function openAnswerer(opening: Opening, facts: FusionAnswerManifest): Promise<Answerer> {
+/** Opens answers as classes; captions, and what it cannot answer, are left to the `writer`. Throws AppError('model'). */
+export async function openAnswerer(
+  opening: Opening,
+  facts: FusionAnswerManifest,
+  writer?: Model['generate'],
+): Promise<Answerer> {
   const path = join(opening.dir, facts.answers);
   const known = z
     .array(z.string())
     .min(1)
     .safeParse(await readJson(path));
   if (!known.success) throw new AppError('model', `${path} is not a list of answers: expected texts in [].`);
-  const tokenizer = await openTokenizer(opening.dir, facts);
-  const session = await openPart(opening, facts.fusion);
-  const answers = async (prefix: Float32Array, question: string): Promise<Answered[]> => {
-    const [scores] = await fuse({ session, facts, tokenizer }, prefix, [question], known.data.length);
+  const fusion = await openFusion(opening, facts);
+  const answers = async (prefix: Float32Array, text: string): Promise<Answered[]> => {
+    const [scores] = await fuse(fusion, prefix, [text], known.data.length);
     return ranked(scores ?? new Float32Array(), known.data);
   };
-  return { answers, generate: asText(answers), close: () => session.close() };
+  const choose = asText(answers, (prompt) => fitTurns(fusion, facts, prompt), facts);
+  const generate: Answerer['generate'] = async (prefix, prompt, options) => {
+    if (prompt.question === undefined && writer) return await writer(prefix, prompt, options);
+    const chosen = await choose(prefix, prompt);
+    if (writer && chosen.confidence < (facts.least ?? 0)) return await writer(prefix, prompt, options);
+    options?.onText?.(chosen.text);
+    return chosen;
+  };
+  return { answers, generate, close: () => closeParts(fusion.sessions) };
 }
 
 function ranked(scores: Float32Array, texts: readonly string[]): Answered[] {
@@ -73,44 +98,83 @@ function ranked(scores: Float32Array, texts: readonly string[]): Answered[] {
     .sort((a, b) => b.probability - a.probability);
 }
 
-/** The likeliest answer as a text, for whoever asks; earlier turns are left out, which such a model has no use for. */
-function asText(answers: Answerer['answers']): Answerer['generate'] {
-  return async (prefix, { question, history = [] }, { onText } = {}): Promise<Generated> => {
-    const asked = question?.trim() ?? '';
-    if (asked === '')
+/** The likeliest answer as a text, for whoever asks. */
+function asText(
+  answers: Answerer['answers'],
+  fit: (prompt: Prompt) => Fitted,
+  facts: FusionAnswerManifest,
+): (prefix: Float32Array, prompt: Prompt) => Promise<Generated> {
+  return async (prefix, prompt) => {
+    if (!prompt.question?.trim())
       throw new AppError('bad-request', 'This model answers questions and writes no captions. Ask it one.');
-    const all = await answers(prefix, asked);
+    const { sent, droppedTurns } = fit(prompt);
+    const all = await answers(prefix, sent);
     const [{ text, probability } = { text: '', probability: 0 }] = all;
-    onText?.(text);
-    const told = { text, tokens: [], confidence: probability, sent: asked, droppedTurns: history.length };
-    return { ...told, answers: all.slice(0, shownAnswers) };
+    const told = { text, tokens: [], confidence: probability, sent, droppedTurns };
+    const sure = facts.sureness && { sureness: sureness(probability, facts.sureness) };
+    return { ...told, answers: all.slice(0, shownAnswers), ...sure };
   };
+}
+
+interface Fitted {
+  sent: string;
+  droppedTurns: number;
+}
+
+/** The question after as many of the last turns as there is room for; a model of single questions takes none. */
+function fitTurns(
+  { tokenizer }: Fusion,
+  { turnTemplate, maxTokens }: FusionAnswerManifest,
+  { question = '', history = [] }: Prompt,
+): Fitted {
+  const fits = (text: string): boolean =>
+    tokenizer.encode(text, { addSpecialTokens: true, plain: true }).length <= maxTokens;
+  let sent = question.trim();
+  let kept = 0;
+  for (const turn of turnTemplate === undefined ? [] : history.toReversed()) {
+    const longer = asTurn(turnTemplate ?? '', turn) + sent;
+    if (!fits(longer)) break;
+    sent = longer;
+    kept += 1;
+  }
+  return { sent, droppedTurns: history.length - kept };
+}
+
+function asTurn(template: string, { question, answer }: Turn): string {
+  // Functions as replacements, since `$&` in a text is no pattern.
+  return template.replace('{question}', () => question.trim()).replace('{answer}', () => answer.trim());
 }
 
 export type Matcher = Required<Pick<Model, 'match' | 'close'>>;
 
 /** Opens image-text matching: the logistic function of the one score. Throws AppError('model'). */
 export async function openFusionMatcher(opening: Opening, facts: FusionMatchManifest): Promise<Matcher> {
-  const tokenizer = await openTokenizer(opening.dir, facts);
-  const session = await openPart(opening, facts.fusion);
+  const fusion = await openFusion(opening, facts);
   return {
     async match(prefix, texts) {
-      const scores = await fuse({ session, facts, tokenizer }, prefix, texts, 1);
+      const scores = await fuse(fusion, prefix, texts, 1);
       return scores.map(([score = 0]) => ({ itm: 1 / (1 + Math.exp(-score)) }));
     },
-    close: () => session.close(),
+    close: () => closeParts(fusion.sessions),
   };
 }
 
 interface Fusion {
-  session: Session;
+  sessions: { fusion: Session; text?: Session };
   facts: FusionMatchManifest | FusionAnswerManifest;
   tokenizer: Tokenizer;
 }
 
+async function openFusion(opening: Opening, facts: Fusion['facts']): Promise<Fusion> {
+  const tokenizer = await openTokenizer(opening.dir, facts);
+  const { fusion, text } = facts;
+  const sessions = await openParts(opening, { fusion, ...(text !== undefined && { text }) });
+  return { sessions, facts, tokenizer };
+}
+
 /** The scores of each text with the photo, `width` of them; shorter texts are filled up and masked. */
 async function fuse(
-  { session, facts, tokenizer }: Fusion,
+  { sessions: { fusion, text }, facts, tokenizer }: Fusion,
   prefix: Float32Array,
   texts: readonly string[],
   width: number,
@@ -121,13 +185,17 @@ async function fuse(
       'internal',
       `A photo has ${prefix.length} numbers, not ${positions} x ${facts.width}.`,
     );
-  const ids = texts.map((text) => tokenizer.encode(text, { addSpecialTokens: true, plain: true, maxTokens }));
+  const ids = texts.map((one) => tokenizer.encode(one, { addSpecialTokens: true, plain: true, maxTokens }));
+  const photo = {
+    image_embeds: floats(prefix, [1, positions, facts.width], fusion.inputs.get('image_embeds')),
+  };
   const found: Float32Array[] = [];
   for (let at = 0; at < ids.length; at += textBatch) {
     const batch = ids.slice(at, at + textBatch);
-    const states = floats(prefix, [1, positions, facts.width], session.inputs.get('image_embeds'));
-    const feeds = { ...textFeeds(session, facts, batch), image_embeds: states };
-    const { [outputs.scores]: scores } = await session.run(feeds, [outputs.scores]);
+    const feeds = { ...textFeeds(fusion, facts, batch), ...photo };
+    const read = text && (await text.run(textFeeds(text, facts, batch), [outputs.text ?? '']));
+    const { [outputs.scores]: scores } = await fusion.run({ ...feeds, ...read }, [outputs.scores]);
+    for (const tensor of Object.values(read ?? {})) tensor.dispose();
     found.push(...readRows(scores, outputs.scores, { rows: batch.length, width }));
   }
   return found;

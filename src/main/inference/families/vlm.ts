@@ -32,6 +32,8 @@ export const vlmSchema = z.strictObject({
   encoder: onnxFile.optional(),
   answerStart: z.array(z.int()).min(1).optional(),
   outputs: z.strictObject({ imageTokens: z.string() }),
+  /** How many vectors `outputs.imageTokens` has, where only the first `imageTokens` are for the language side. */
+  shown: z.int().positive().optional(),
   /** For a chat model; the picture comes in the place of `imageToken`, else before the prompt. */
   chatTemplate: templateFile.optional(),
   imageToken: z.string().min(1).optional(),
@@ -52,10 +54,15 @@ export function prefixReaders(facts: VlmManifest): VisionReader[] {
   if (facts.vision === undefined) return [];
   const output = facts.outputs.imageTokens;
   const read: VisionReader['read'] = (found, rows) => {
-    const width = facts.imageTokens * facts.width;
+    const width = (facts.shown ?? facts.imageTokens) * facts.width;
     return readRows(found[output], output, { rows, width }).map((prefix) => ({ prefix }));
   };
   return [{ file: facts.vision, outputs: [output], read }];
+}
+
+/** The part of a prefix that the language side reads: all that captions need. */
+export function spokenOf({ shown, imageTokens, width }: VlmManifest, prefix: Float32Array): Float32Array {
+  return shown === undefined ? prefix : prefix.subarray(0, imageTokens * width);
 }
 
 export type Generator = Required<Pick<Model, keyof Writer | 'close'>>;
@@ -95,7 +102,10 @@ export async function openLanguage(
     ...(chat &&
       inGrid && { renderFor: (prefix) => (prompt, turns) => chat(prompt, turns, readGrid(prefix).grid) }),
     decoder: (photos, fitted) => {
-      if (!inGrid) return languageModel(sessions, facts, { prefixes: photos, ...fitted });
+      if (!inGrid) {
+        const prefixes = photos.map((photo) => spokenOf(facts, photo));
+        return languageModel(sessions, facts, { prefixes, ...fitted });
+      }
       const [photo = new Float32Array()] = photos;
       const { grid, values } = readGrid(photo);
       const positions = axesOf(fitted.ids.length, { at: fitted.imageAt, grid });
