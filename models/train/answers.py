@@ -253,6 +253,16 @@ def train(data, work, minutes, photo_count, more, matched, rate, q, start_from):
             torch.save({"memory": means[0].module.state_dict(), "fusion": means[1].module.state_dict(), "answers": questions.answers, "steps": step}, work / "answers.pt")
 
 
+def write_mean(work, first, last, share):
+    """answers.pt becomes the mean of two heads, `share` of the last; an answer that the first did not know is as in the last."""
+    prefix, first, last = Prefix(), torch.load(work / first), torch.load(work / last)
+    networks = Memory(prefix), Fusion(len(last["answers"]))
+    networks[0].load_state_dict(last["memory"]), networks[1].load_state_dict(last["fusion"])
+    go_on(first, *networks, last["answers"])
+    mean = lambda key, network: {name: share * last[key][name] + (1 - share) * old for name, old in network.state_dict().items()}
+    torch.save({**last, "memory": mean("memory", networks[0]), "fusion": mean("fusion", networks[1])}, work / "answers.pt")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -264,5 +274,10 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--q", type=float, default=0.2)
     parser.add_argument("--from", dest="start_from", help="a file of WORK to go on from")
+    parser.add_argument("--mean", nargs=2, metavar=("FIRST", "LAST"), help="write the mean of two files of WORK to answers.pt instead")
+    parser.add_argument("--share", type=float, default=0.7, help="of the last in that mean")
     given = parser.parse_args()
+    if given.mean:
+        write_mean(given.work, *given.mean, given.share)
+        raise SystemExit
     train(given.data, given.work, given.minutes, given.photos, given.more, given.matched, given.rate, given.q, given.start_from)

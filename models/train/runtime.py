@@ -68,12 +68,15 @@ class Starter:
                     out[i] = value
         return np.stack(out)
 
+    def no_past(self, rows):
+        shape = (rows, self.generate["heads"], 0, self.generate["headDim"])
+        return {f"past_key_values.{i}.{kind}": np.zeros(shape, np.float32) for i in range(self.generate["layers"]) for kind in ("key", "value")}
+
     def likelihoods(self, prefixes, text):
         """-> for each photo, the mean log probability of the text's tokens, its end included"""
         ids = self.ids(text)
         x = np.concatenate([prefixes[:, :self.generate["imageTokens"]], np.repeat(self.table.run(None, {"input_ids": np.array([ids])})[0], len(prefixes), 0)], 1)
-        past = {f"past_key_values.{i}.{k}": np.zeros((len(x), self.generate["heads"], 0, self.generate["headDim"]), np.float32) for i in range(self.generate["layers"]) for k in ("key", "value")}
-        logits = self.decoder.run(["logits"], {"inputs_embeds": x, "attention_mask": np.ones(x.shape[:2], np.int64), "position_ids": np.tile(np.arange(x.shape[1]), (len(x), 1)), **past})[0][:, -len(ids):]
+        logits = self.decoder.run(["logits"], {"inputs_embeds": x, "attention_mask": np.ones(x.shape[:2], np.int64), "position_ids": np.tile(np.arange(x.shape[1]), (len(x), 1)), **self.no_past(len(x))})[0][:, -len(ids):]
         chosen = np.take_along_axis(logits, np.array([*ids[1:], self.generate["eos"][0]])[None, :, None], 2)[..., 0]
         top = logits.max(-1)
         return (chosen - top - np.log(np.exp(logits - top[..., None]).sum(-1))).mean(1)
@@ -105,17 +108,16 @@ class Starter:
 
     def greedy(self, prefixes, prompts, limit=None):
         """Greedy ids after equally long prompts (ids), one for each prefix, without <eos>; and each text's confidence, as the app computes it."""
-        n, kinds = len(prefixes), ("key", "value")
+        n = len(prefixes)
         ids = np.array(prompts)
         x = np.concatenate([np.stack(prefixes)[:, :self.generate["imageTokens"]], self.table.run(None, {"input_ids": ids})[0]], 1)
-        names = [f"{i}.{k}" for i in range(self.generate["layers"]) for k in kinds]
-        past = {f"past_key_values.{m}": np.zeros((n, self.generate["heads"], 0, self.generate["headDim"]), np.float32) for m in names}
+        past = self.no_past(n)
         done, out, seen, total, count = np.zeros(n, bool), [], 0, np.zeros(n), np.zeros(n)
         for _ in range(limit or self.generate["maxNewTokens"]):
             position = np.tile(np.arange(seen, seen + x.shape[1]), (n, 1))
             seen += x.shape[1]
             logits, *present = self.decoder.run(None, {"inputs_embeds": x, "attention_mask": np.ones((n, seen), np.int64), "position_ids": position, **past})
-            past = {f"past_key_values.{m}": p for m, p in zip(names, present)}
+            past = dict(zip(past, present))
             token = logits[:, -1].argmax(-1)
             total -= np.where(done, 0, np.log(np.exp(logits[:, -1] - logits[:, -1].max(-1, keepdims=True)).sum(-1)))
             count += ~done
