@@ -1,7 +1,8 @@
 /** The generate lane: the one owner of the language model. Answers go ahead of captions in bulk. */
 import { AppError } from '../../shared/errors.ts';
+import { candidateFacts, writeCaptions } from '../inference/candidates.ts';
 import { oneCell } from '../inference/grid.ts';
-import type { Generated, Model, Pixels, Preprocess, Prompt } from '../inference/model.ts';
+import type { Generated, GenerateOptions, Model, Pixels, Preprocess, Prompt, Seen } from '../inference/model.ts';
 import { Channel } from '../lib/channel.ts';
 import { settled } from '../inference/generate.ts';
 import { englishOf, questionInEnglish } from '../lib/gloss.ts';
@@ -16,17 +17,21 @@ const rememberedPhotos = 8;
 export function createGenerateLane(loadModel: () => Promise<Model | undefined>): GenerateLane {
   const urgent: Task[] = [];
   const patient: Task[] = [];
-  const remembered: { pixels: Uint8Array; prefix: Float32Array }[] = [];
+  const remembered: { pixels: Uint8Array; seen: Read }[] = [];
   let busy = false;
 
-  async function prefixOf(loaded: Model, look: Look): Promise<Float32Array> {
+  async function seenOf(loaded: Model, look: Look): Promise<Read> {
     const known =
       'pixels' in look && remembered.find(({ pixels }) => Buffer.compare(pixels, look.pixels) === 0);
-    if (known) return known.prefix;
-    const [prefix = new Float32Array()] = await prefixes(loaded, [look]);
-    if ('pixels' in look) remembered.unshift({ pixels: look.pixels, prefix });
+    if (known) return known.seen;
+    const [seen = { prefix: new Float32Array() }] = await seeAll(loaded, [look]);
+    if ('pixels' in look) remembered.unshift({ pixels: look.pixels, seen });
     remembered.splice(rememberedPhotos);
-    return prefix;
+    return seen;
+  }
+
+  async function prefixOf(loaded: Model, look: Look): Promise<Float32Array> {
+    return (await seenOf(loaded, look)).prefix;
   }
 
   /** One task at a time; a person's question is taken before any captions that wait. */
@@ -61,7 +66,7 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
         'model',
         'This model cannot tell how well a text fits a photo. Choose one that can.',
       );
-    const [prefix = new Float32Array()] = await prefixes(loaded, [look]);
+    const [{ prefix } = { prefix: new Float32Array() }] = await seeAll(loaded, [look]);
     const words = (loaded.manifest.reads === 'en' && (await englishOf(text))) || text;
     const [matched] = (await loaded.match?.(prefix, [words])) ?? [];
     if (matched) return { by: 'match', value: matched.itm ?? ((matched.itc ?? -1) + 1) / 2 };
@@ -77,8 +82,7 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
       enqueue(urgent, async () => {
         const loaded = await model();
         const { gloss, ...read } = await readable(loaded, prompt);
-        const options = { onText, ...(signal && { signal }) };
-        const result = await loaded.generate?.(await prefixOf(loaded, look), read, options);
+        const result = await write(loaded, await seenOf(loaded, look), read, { onText, ...(signal && { signal }) });
         if (!result) return;
         events.push({ type: 'done', result: { ...result, ...(gloss !== undefined && { gloss }) } });
       }).then(
@@ -108,7 +112,7 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
     captions: ({ looks }) =>
       enqueue(patient, async (): Promise<Generated[]> => {
         const loaded = await model();
-        return (await loaded.generateBatch?.(await prefixes(loaded, looks), {})) ?? [];
+        return await writeCaptions(loaded, await seeAll(loaded, looks), {});
       }),
   };
 }
@@ -136,14 +140,34 @@ function greyPhoto(preprocess: Preprocess): Pixels {
   return oneCell(grey, preprocess);
 }
 
-/** Kept prefixes as they are; pixels through the vision model, all in one pass. */
-async function prefixes(model: Model, looks: readonly Look[]): Promise<Float32Array[]> {
+type Read = Seen & Required<Pick<Seen, 'prefix'>>;
+
+/** An answer, streamed; a caption that is chosen among several comes at once. */
+async function write(
+  model: Model,
+  seen: Read,
+  prompt: Prompt,
+  options: GenerateOptions,
+): Promise<Generated | undefined> {
+  if (prompt.question !== undefined || !candidateFacts(model.manifest))
+    return await model.generate?.(seen.prefix, prompt, options);
+  const [caption] = await writeCaptions(model, [seen], prompt, options);
+  if (caption) options.onText?.(caption.text);
+  return caption;
+}
+
+/** What was kept of photos as it is; pixels through the vision model, all in one pass. */
+async function seeAll(model: Model, looks: readonly Look[]): Promise<Read[]> {
   const unseen = looks.flatMap((look) => ('pixels' in look ? [look.pixels] : []));
-  const seen = unseen.length > 0 ? await model.see?.(unseen) : [];
+  const found = unseen.length > 0 ? await model.see?.(unseen) : [];
   let next = 0;
-  return looks.map((look) => {
-    const prefix = 'prefix' in look ? fromHalf(look.prefix) : seen?.[next++]?.prefix;
+  return looks.map((look): Read => {
+    const { prefix, embedding } = 'prefix' in look ? keptOf(look) : (found?.[next++] ?? {});
     if (!prefix) throw new AppError('model', 'The model gave no image prefix.');
-    return prefix;
+    return { prefix, ...(embedding && { embedding }) };
   });
+}
+
+function keptOf({ prefix, vector }: Extract<Look, { prefix: Uint8Array }>): Seen {
+  return { prefix: fromHalf(prefix), ...(vector && { embedding: fromHalf(vector) }) };
 }

@@ -102,8 +102,8 @@ export interface BrowseLane extends Pick<
   status(args: { model: string | null }): Promise<Counts & { roots: Root[] }>;
 }
 
-/** What the model looks at: the prefix kept from indexing, or pixels at its own size. */
-export type Look = { prefix: Uint8Array } | { pixels: Uint8Array };
+/** What the model looks at: prefix and vector kept from indexing, in float16, or pixels at its own size. */
+export type Look = { prefix: Uint8Array; vector?: Uint8Array | undefined } | { pixels: Uint8Array };
 
 export type GenerateEvent = { type: 'delta'; text: string } | { type: 'done'; result: Generated };
 

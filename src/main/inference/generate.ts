@@ -145,7 +145,7 @@ export async function pick<Cache>(
 function startRow(index: number, { sampling }: Decoding): Row {
   return {
     index,
-    random: seededRandom(sampling?.seed ?? 0),
+    random: seededRandom(sampling?.seeds?.[index] ?? sampling?.seed ?? 0),
     sequence: { tokens: [], logProbs: [], ended: 'length' },
   };
 }

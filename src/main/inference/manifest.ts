@@ -6,6 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { AppError, reasonOf } from '../../shared/errors.ts';
+import { candidateFacts } from './candidates.ts';
 import { manifestSchema, type Manifest, type Part } from './model.ts';
 import { readJson } from './parts.ts';
 
@@ -44,7 +45,8 @@ function filesOf({ embed, generate, match, answer }: Manifest, part: Part): stri
   const readers: Facts[] = [generate, match, answer].filter((facts) => facts !== undefined);
   const embedding: Facts[] = embed ? [embed] : [];
   if (part === 'text') return embedding.flatMap(languageFiles);
-  if (part === 'generate') return readers.flatMap(languageFiles);
+  const chosenBy = candidateFacts({ embed, generate }) ? embedding : [];
+  if (part === 'generate') return [...readers, ...chosenBy].flatMap(languageFiles);
   return [...embedding, ...readers].flatMap((facts) => facts.vision ?? []);
 }
 

@@ -22,15 +22,27 @@ export interface Opening {
   dir: string;
   manifest: Manifest;
   options: Pick<SessionOptions, 'provider' | 'threads'>;
+  /** The sessions that are open, by file: members that read the same file share one. */
+  open: Map<string, { session: Session; users: number }>;
 }
 
-/** Opens one of the model's ONNX files. Throws AppError('model'). */
-export function openPart(
-  { dir, options }: Opening,
+/** Opens one of the model's ONNX files, once however many use it: whoever closes it last ends it. Throws AppError('model'). */
+export async function openPart(
+  { dir, options, open }: Opening,
   file: string,
   keepOnDevice?: SessionOptions['keepOnDevice'],
 ): Promise<Session> {
-  return openSession(join(dir, file), { ...options, ...(keepOnDevice && { keepOnDevice }) });
+  const settings = { ...options, ...(keepOnDevice && { keepOnDevice }) };
+  const shared = open.get(file) ?? { session: await openSession(join(dir, file), settings), users: 0 };
+  open.set(file, shared);
+  shared.users += 1;
+  const close = async (): Promise<void> => {
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    open.delete(file);
+    await shared.session.close();
+  };
+  return { ...shared.session, close };
 }
 
 /** Opens several of the model's ONNX files. Throws AppError('model'), with nothing left open. */

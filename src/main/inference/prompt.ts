@@ -21,6 +21,19 @@ export const surenessFacts = z.strictObject({
   least: z.number().min(0).max(1),
 });
 
+/** Captions are chosen among several, where the model can compare texts with photos: see candidates.ts. */
+const candidateFacts = z.strictObject({
+  /** How many are drawn at random, beside the greedy one. */
+  count: z.int().positive(),
+  temperature: z.number().positive(),
+  /** What the mean log probability of a caption's tokens counts beside its cosine with the photo. */
+  likelihood: z.number().min(0),
+  /** What its agreement with the others counts. */
+  agreement: z.number().min(0),
+});
+
+export type CandidateFacts = z.infer<typeof candidateFacts>;
+
 /** What every family that writes says of its language side in the manifest; a family adds its own to these. */
 export const languageFacts = {
   ...tokenizerFiles,
@@ -58,7 +71,7 @@ export const languageFacts = {
   stop: z.array(z.string().min(1)).optional(),
   repetitionPenalty: z.number().positive(),
   noRepeatNgram: z.int().min(0),
-  captionDecoding: z.strictObject({ beams: z.int().min(1) }),
+  captionDecoding: z.strictObject({ beams: z.int().min(1), candidates: candidateFacts.optional() }),
   sureness: surenessFacts.optional(),
 };
 

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ModelInfo } from '../../shared/contract.ts';
 import { reasonOf } from '../../shared/errors.ts';
+import { candidateFacts } from './candidates.ts';
 import { openBlip, openMatcher } from './families/blip.ts';
 import { openBlip2 } from './families/blip2.ts';
 import { openChameleon } from './families/chameleon.ts';
@@ -92,7 +93,7 @@ type Member = Partial<Model> & { close(): Promise<void> };
 async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member> {
   const { embed, generate, match, answer } = opening.manifest;
   if (part === 'vision') yield await openVision(opening);
-  if (part === 'text') {
+  if (part === 'text' || (part === 'generate' && candidateFacts(opening.manifest))) {
     switch (embed?.family) {
       case 'dual-encoder':
         yield await openTextEncoder(opening, embed);
@@ -144,6 +145,7 @@ export async function loadModel(
 ): Promise<Model> {
   const manifest = await readManifest(dir);
   await verifyFiles(dir, manifest, filesNeeded(manifest, parts));
+  const opening: Opening = { dir, manifest, options, open: new Map() };
   const members: Member[] = [];
   const close = async (): Promise<void> => {
     await settled();
@@ -151,7 +153,7 @@ export async function loadModel(
   };
   try {
     for (const part of new Set(parts)) {
-      for await (const member of openMembers(part, { dir, manifest, options })) members.push(member);
+      for await (const member of openMembers(part, opening)) members.push(member);
     }
   } catch (error) {
     await close();

@@ -20,6 +20,8 @@ export interface Sampling {
   /** Keep the likeliest whose probabilities reach this; 1 keeps all. */
   topP: number;
   seed: number;
+  /** One for each row, in place of `seed`. */
+  seeds?: readonly number[];
 }
 
 /** log(softmax(scores)), in a new array. */

@@ -77,12 +77,12 @@ async function write({ db, generate, index, model }: CaptionDeps, batch: Uncapti
   });
 }
 
-/** The prefix kept from indexing, or the photo decoded again. */
+/** What was kept from indexing, or the photo decoded again. */
 async function look(
   { db, index, model }: Pick<CaptionDeps, 'db' | 'index' | 'model'>,
   photo: Uncaptioned,
 ): Promise<Look> {
-  if (photo.prefix) return { prefix: photo.prefix };
+  if (photo.prefix) return { prefix: photo.prefix, vector: photo.vector ?? undefined };
   const path = photoPath(db, photo.photoId);
   if (!path) throw new AppError('not-found', `Photo ${photo.photoId} has no file.`);
   const { preprocess } = model.manifest;

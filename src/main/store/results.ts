@@ -105,13 +105,15 @@ export function embeddingsAfter(db: ReadDb, model: string, seq: number, limit: n
 export interface Uncaptioned {
   photoId: number;
   prefix: Uint8Array | null;
+  vector: Uint8Array | null;
 }
 
-/** Photos after id `after` that no model has captioned, with the prefix that `model` kept from indexing. */
+/** Photos after id `after` that no model has captioned, with the prefix and vector that `model` kept from indexing. */
 export function uncaptioned(db: ReadDb, model: string, after: number, limit: number): Uncaptioned[] {
   return db.all(
-    `SELECT m.photo_id AS photoId, x.tokens AS prefix FROM cache.metadata m
+    `SELECT m.photo_id AS photoId, x.tokens AS prefix, e.vector FROM cache.metadata m
      LEFT JOIN cache.prefix x ON x.photo_id = m.photo_id AND x.model = ?1
+     LEFT JOIN cache.embedding e ON e.photo_id = m.photo_id AND e.model = ?1
      WHERE EXISTS (SELECT 1 FROM file f WHERE f.photo_id = m.photo_id AND f.present = 1)
        AND NOT EXISTS (SELECT 1 FROM cache.caption c
                        WHERE c.photo_id = m.photo_id AND c.prompt = '')

@@ -164,7 +164,7 @@ async function openSteps({ model, dir, golden }: Row<Writing>): Promise<Steps> {
   const { crossAttention, decoder, questionEncoder } = generate;
   if (crossAttention === undefined) throw new Error('The row keeps what its decoder attends to.');
   const files = { crossAttention, decoder, ...(questionEncoder && { questionEncoder }) };
-  const opening = { dir, manifest: model.manifest, options: onCpu };
+  const opening = { dir, manifest: model.manifest, options: onCpu, open: new Map() };
   const sessions = await openParts(opening, files);
   const tokenizer = await openTokenizer(dir, generate);
   return {

@@ -114,7 +114,7 @@ async function open(name: string): Promise<Opened> {
   const row = await openRow(name, schema);
   const { manifest } = row.model;
   const facts = manifest.generate as Blip2Manifest;
-  const language = await openBlip2Language({ dir: row.dir, manifest, options: onCpu }, facts);
+  const language = await openBlip2Language({ dir: row.dir, manifest, options: onCpu, open: new Map() }, facts);
   const vision = await openSession(join(row.dir, facts.vision), onCpu);
   return { name, row, facts, language, vision };
 }

@@ -223,7 +223,7 @@ describe.each(rows)('$name', ({ row }) => {
 
 function languageOf({ dir }: Row<Golden>, { manifest }: Model): ReturnType<typeof openLanguage> {
   if (manifest.generate?.family !== 'vlm') throw new Error('The row is of another family.');
-  return openLanguage({ dir, manifest, options: onCpu }, manifest.generate);
+  return openLanguage({ dir, manifest, options: onCpu, open: new Map() }, manifest.generate);
 }
 
 function fit<Cache>(
