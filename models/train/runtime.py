@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
@@ -12,8 +13,39 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 
+def mulberry(seed):
+    """The app's generator of numbers from 0 up to 1 (mulberry32)."""
+    state = seed
+    while True:
+        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
+        mixed = ((state ^ state >> 15) * (state | 1)) & 0xFFFFFFFF
+        mixed ^= (mixed + ((mixed ^ mixed >> 7) * (mixed | 61))) & 0xFFFFFFFF
+        yield (mixed ^ mixed >> 14) / 2**32
+
+
+def drawn(logits, temperature, randoms):
+    """A token of each row, drawn as the app does: the likeliest first, their weights in float32."""
+    weights = np.exp((logits.astype(float) - logits.max(-1, keepdims=True)) / temperature).astype(np.float32)
+    order = (-weights).argsort(-1, kind="stable")
+    sums = np.take_along_axis(weights, order, -1).cumsum(-1, dtype=float)
+    return np.array([ids[np.searchsorted(sum, next(random) * sum[-1], "right")] for ids, sum, random in zip(order, sums, randoms)])
+
+
+def log_softmax(logits):
+    rest = logits - logits.max(-1, keepdims=True)
+    return rest - np.log(np.exp(rest).sum(-1, keepdims=True))
+
+
+def agreements(texts, often, longest=4):
+    """How much each text has in common with all of them, each counted `often`: shared runs of one to four words."""
+    runs = [[Counter(zip(*(words[k:] for k in range(size)))) for size in range(1, longest + 1)] for words in map(str.split, texts)]
+    share = lambda a, b: 2 * (a & b).total() / max(1, a.total() + b.total())
+    common = np.array([[sum(map(share, own, other)) / longest for other in runs] for own in runs])
+    return common @ np.array(often) / sum(often)
+
+
 class Starter:
-    """The shipped files behind a few verbs: `see`, `search_vectors`, `write`, `likelihoods`, and `chosen_all` or `judged_all` for answers."""
+    """The shipped files behind a few verbs: `see`, `search_vectors`, `caption`, `likelihoods`, and `chosen_all` or `judged_all` for answers."""
 
     def __init__(self, folder):
         folder = Path(folder)
@@ -77,25 +109,27 @@ class Starter:
         ids = self.ids(text)
         x = np.concatenate([prefixes[:, :self.generate["imageTokens"]], np.repeat(self.table.run(None, {"input_ids": np.array([ids])})[0], len(prefixes), 0)], 1)
         logits = self.decoder.run(["logits"], {"inputs_embeds": x, "attention_mask": np.ones(x.shape[:2], np.int64), "position_ids": np.tile(np.arange(x.shape[1]), (len(x), 1)), **self.no_past(len(x))})[0][:, -len(ids):]
-        chosen = np.take_along_axis(logits, np.array([*ids[1:], self.generate["eos"][0]])[None, :, None], 2)[..., 0]
-        top = logits.max(-1)
-        return (chosen - top - np.log(np.exp(logits - top[..., None]).sum(-1))).mean(1)
+        return np.take_along_axis(log_softmax(logits), np.array([*ids[1:], self.generate["eos"][0]])[None, :, None], 2)[..., 0].mean(1)
 
     def chosen_all(self, asked):
         """[(prefix, question, before)] -> the answer head's answers and their probabilities"""
         turn = lambda q, a: self.answer["turnTemplate"].replace("{question}", q).replace("{answer}", a)
-        logits = self.fused([(prefix, "".join(turn(q, a) for q, a in before) + question) for prefix, question, before in asked], "answers")
-        chance = np.exp(logits - logits.max(1, keepdims=True))
-        best = chance.argmax(1)
-        return [(self.answers[i], float(row[i] / row.sum())) for i, row in zip(best, chance)]
+        log = log_softmax(self.fused([(prefix, "".join(turn(q, a) for q, a in before) + question) for prefix, question, before in asked], "answers"))
+        later = [i for i, (_, _, before) in enumerate(asked) if before]
+        if later and "contrast" in self.answer:  # as `againstAlone` of fusion.ts
+            alone = log_softmax(self.fused([asked[i][:2] for i in later], "answers"))
+            close = log[later] >= log[later].max(1, keepdims=True) - 4
+            log[later] = log_softmax(np.where(close, log[later] - self.answer["contrast"] * alone, -np.inf))
+        best = log.argmax(1)
+        return [(self.answers[i], float(np.exp(row[i]))) for i, row in zip(best, log)]
 
     def ids(self, prompt):
         return [self.generate["bos"], *self.subwords.encode(prompt, add_special_tokens=False).ids]
 
     def answered_all(self, asked):
-        """What the app answers to [(prefix, question, before)], and the probability of its being right: the head's word, or the decoder's where the head is unsure."""
+        """What the app answers to [(prefix, question, before)], and the probability of its being right: the head's word, or the decoder's where the head is unsure of a first question."""
         chosen = self.chosen_all(asked)
-        left = [i for i, (_, confidence) in enumerate(chosen) if confidence < self.answer["least"]]
+        left = [i for i, (_, confidence) in enumerate(chosen) if confidence < self.answer["least"] and not asked[i][2]]
         out = [(text, self.sure(self.answer, confidence)) for text, confidence in chosen]
         for i, (text, confidence) in zip(left, self.judged_all([asked[i] for i in left])):
             out[i] = text, self.sure(self.generate, confidence)
@@ -106,9 +140,13 @@ class Starter:
         odds = np.clip(confidence, 1e-6, 1 - 1e-6)
         return float(1 / (1 + np.exp(-(facts["sureness"]["scale"] * np.log(odds / (1 - odds)) + facts["sureness"]["bias"]))))
 
-    def greedy(self, prefixes, prompts, limit=None):
-        """Greedy ids after equally long prompts (ids), one for each prefix, without <eos>; and each text's confidence, as the app computes it."""
+    def greedy(self, prefixes, prompts, limit=None, temperature=None, seeds=()):
+        """Greedy ids after equally long prompts (ids), one for each prefix, without <eos>; and each text's confidence, as the app computes it.
+
+        With a temperature the ids are drawn, each row by its own seed.
+        """
         n = len(prefixes)
+        randoms = [mulberry(seed) for seed in seeds]
         ids = np.array(prompts)
         x = np.concatenate([np.stack(prefixes)[:, :self.generate["imageTokens"]], self.table.run(None, {"input_ids": ids})[0]], 1)
         past = self.no_past(n)
@@ -118,8 +156,9 @@ class Starter:
             seen += x.shape[1]
             logits, *present = self.decoder.run(None, {"inputs_embeds": x, "attention_mask": np.ones((n, seen), np.int64), "position_ids": position, **past})
             past = dict(zip(past, present))
-            token = logits[:, -1].argmax(-1)
-            total -= np.where(done, 0, np.log(np.exp(logits[:, -1] - logits[:, -1].max(-1, keepdims=True)).sum(-1)))
+            last = logits[:, -1]
+            token = last.argmax(-1) if temperature is None else drawn(last, temperature, randoms)
+            total += np.where(done, 0, log_softmax(last)[np.arange(n), token])
             count += ~done
             done |= np.isin(token, self.generate["eos"])
             out.append(np.where(done, self.generate["pad"], token))
@@ -131,9 +170,29 @@ class Starter:
     def decode(self, ids):
         return self.subwords.decode(ids).strip()
 
-    def write(self, prefixes, prompt="", batch=50):
+    def write(self, prefixes, prompt="", batch=50, **drawing):
+        """-> greedy captions and their confidences, or drawn ones"""
         start = self.ids(self.generate["captionTemplate"].replace("{prompt}", prompt))
-        return [self.decode(ids) for i in range(0, len(prefixes), batch) for ids in self.greedy(prefixes[i:i + batch], [start] * len(prefixes[i:i + batch]))[0]]
+        parts = [self.greedy(prefixes[i:i + batch], [start] * len(prefixes[i:i + batch]), **drawing) for i in range(0, len(prefixes), batch)]
+        return [(self.decode(ids), sure) for texts, confidence in parts for ids, sure in zip(texts, confidence)]
+
+    def caption(self, images, prefixes, prompt=""):
+        """What the app writes: the best of the greedy caption and the drawn ones, see `candidates.ts`."""
+        facts = self.generate["captionDecoding"]["candidates"]
+        ways = [self.write(prefixes, prompt)]
+        ways += [self.write(prefixes, prompt, temperature=facts["temperature"], seeds=[seed] * 50) for seed in range(facts["count"])]
+        return [self.best(image, told, prompt, facts) for image, told in zip(images, zip(*ways))]
+
+    def best(self, image, told, prompt, facts):
+        often, confidence = Counter(), {}
+        for text, sure in told:
+            often[text] += 1
+            confidence.setdefault(text, sure)
+        texts = [*often]
+        whole = [f"{prompt} {text}".strip() for text in texts]
+        agreed = agreements(whole, [often[text] for text in texts])
+        scores = self.search_vectors(whole) @ image + facts["likelihood"] * np.log([confidence[text] for text in texts]) + facts["agreement"] * agreed
+        return texts[int(scores.argmax())]
 
     def prompt(self, question, before=()):
         """`before` is [(question, answer)] of the earlier turns."""

@@ -3,7 +3,8 @@
 python test/parity/make_starter_golden.py WORK MODEL_FOLDER PHOTO_FOLDER [--check]
 
 WORK is the work folder of models/train, with the trained float32 weights. starter.json has, for some photos,
-the image embedding, the greedy caption, one greedy answer, and the answer head's five likeliest, and for some queries the text embedding.
+the image embedding, the greedy caption, one greedy answer, the answer head's five likeliest, its three likeliest after a turn, and the caption
+that `runtime.py` chooses among several from the shipped files; and for some queries the text embedding.
 A text is cut where the original itself first nearly ties between two tokens: which one wins there is no matter
 of correctness, and all that follows hangs on it. That is decided from the original alone, never from what the
 ONNX files give; captionWhole and answerWhole say where nothing was cut.
@@ -79,6 +80,14 @@ def decided(decoder, prefix, prompt, written):
     return close.index(True) if True in close else len(close)
 
 
+def after_turn(text, answering, search, shown, contrast):
+    """The probabilities of what they are doing, after the question for a person and the answer yes."""
+    question = "what are they doing?"
+    later, alone = (answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
+                    for read in (text_inputs(search, f"{before}{question}") for before in ("is there a person? yes ", "")))
+    return (later - contrast * alone).masked_fill(later < later.max() - 4, float("-inf")).softmax(-1)
+
+
 @torch.no_grad()
 def golden(work, folder, photos, weight):
     vision, text, decoder, answering, known = load_models(work, weight)
@@ -98,7 +107,10 @@ def golden(work, folder, photos, weight):
             row |= {f"{name}Ids": written[:sure], f"{name}Whole": sure > len(written), name: starter.decode(written)}
         read = text_inputs(search, question)
         best = answering(text(**read)[1], read["attention_mask"], shown)[0].softmax(-1).topk(5)
-        row["answers"] = [{"text": known[i], "probability": round(p, 6)} for p, i in zip(best.values.tolist(), best.indices.tolist())]
+        listed = lambda best: [{"text": known[i], "probability": round(p, 6)} for p, i in zip(best.values.tolist(), best.indices.tolist())]
+        row["answers"] = listed(best)
+        row["follow"] = listed(after_turn(text, answering, search, shown, starter.answer["contrast"]).topk(3))
+        row["chosen"] = starter.caption(*starter.see(pixels[None]))[0]
         rows.append(row)
     queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in QUERIES]
     return {"weight": weight, "photos": rows, "queries": queries}, starter

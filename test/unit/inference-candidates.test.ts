@@ -41,7 +41,9 @@ function modelOf(
     generateBatch: (prefixes, _, options = {}) => {
       asked.push(options);
       const { seeds } = options.sampling ?? {};
-      return Promise.resolve(prefixes.map(([photo = 0], row) => one(photo, seeds ? (seeds[row] ?? 9) + 1 : 0)));
+      return Promise.resolve(
+        prefixes.map(([photo = 0], row) => one(photo, seeds ? (seeds[row] ?? 9) + 1 : 0)),
+      );
     },
     embedText: (texts) => Promise.resolve(texts.map((text) => Float32Array.from(directions[text] ?? [0, 0]))),
     close: () => Promise.resolve(),

@@ -2,7 +2,15 @@
 import { AppError } from '../../shared/errors.ts';
 import { candidateFacts, writeCaptions } from '../inference/candidates.ts';
 import { oneCell } from '../inference/grid.ts';
-import type { Generated, GenerateOptions, Model, Pixels, Preprocess, Prompt, Seen } from '../inference/model.ts';
+import type {
+  Generated,
+  GenerateOptions,
+  Model,
+  Pixels,
+  Preprocess,
+  Prompt,
+  Seen,
+} from '../inference/model.ts';
 import { Channel } from '../lib/channel.ts';
 import { settled } from '../inference/generate.ts';
 import { englishOf, questionInEnglish } from '../lib/gloss.ts';
@@ -82,7 +90,10 @@ export function createGenerateLane(loadModel: () => Promise<Model | undefined>):
       enqueue(urgent, async () => {
         const loaded = await model();
         const { gloss, ...read } = await readable(loaded, prompt);
-        const result = await write(loaded, await seenOf(loaded, look), read, { onText, ...(signal && { signal }) });
+        const result = await write(loaded, await seenOf(loaded, look), read, {
+          onText,
+          ...(signal && { signal }),
+        });
         if (!result) return;
         events.push({ type: 'done', result: { ...result, ...(gloss !== undefined && { gloss }) } });
       }).then(

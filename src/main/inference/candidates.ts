@@ -11,7 +11,10 @@ import type { CandidateFacts } from './prompt.ts';
 const longestRun = 4;
 
 /** How the model chooses among captions; undefined where it writes one, or has no search side to choose by. */
-export function candidateFacts({ embed, generate }: Pick<Manifest, 'embed' | 'generate'>): CandidateFacts | undefined {
+export function candidateFacts({
+  embed,
+  generate,
+}: Pick<Manifest, 'embed' | 'generate'>): CandidateFacts | undefined {
   return embed && generate && 'captionDecoding' in generate ? generate.captionDecoding.candidates : undefined;
 }
 
@@ -69,7 +72,7 @@ async function choose(
   );
   const scores = different.map(
     ([one], at) =>
-      dot(embedding, vectors[at] ?? embedding) +
+      dot(embedding, vectors[at] ?? new Float32Array()) +
       likelihood * Math.log(one?.confidence ?? 0) +
       agreement * (agreed[at] ?? 0),
   );

@@ -3,7 +3,7 @@
  * watcher of the text, by length or by the caller. Beam search is in beam.ts.
  */
 import { AppError, throwIfAborted } from '../../shared/errors.ts';
-import { applyRules, argmax, draw, logSoftmax, seededRandom, type Rules, type Sampling } from './sampling.ts';
+import { applyRules, argmax, draw, logSumExp, seededRandom, type Rules, type Sampling } from './sampling.ts';
 
 /** Scores of the next token, one array of the vocabulary's length for each row, and what was computed so far. */
 export interface Step<Cache> {
@@ -141,6 +141,18 @@ export async function pick<Cache>(
   }
 }
 
+/** The same decoder with row `i` for the photo `photos[i]`: the prompt of a photo with several rows is read once. */
+export function spread<Cache>(decoder: Decoder<Cache>, photos: readonly number[]): Decoder<Cache> {
+  return {
+    ...decoder,
+    async start() {
+      const { logits, cache } = await decoder.start();
+      const grown = await pick(decoder, cache, photos, logits.length);
+      return { logits: photos.map((photo) => logits[photo] ?? new Float32Array()), cache: grown };
+    },
+  };
+}
+
 /** Each row has a generator of its own, so that a photo gets the same text alone and in a batch. */
 function startRow(index: number, { sampling }: Decoding): Row {
   return {
@@ -154,7 +166,7 @@ function startRow(index: number, { sampling }: Decoding): Row {
 function advance(row: Row, logits: Float32Array, decoding: Decoding): boolean {
   const { tokens, logProbs } = row.sequence;
   const id = choose(logits, row, decoding);
-  logProbs.push(logSoftmax(logits)[id] ?? -Infinity);
+  logProbs.push((logits[id] ?? -Infinity) - logSumExp(logits));
   if (decoding.stopIds.includes(id)) return finish(row, 'stop-id');
   tokens.push(id);
   if (decoding.watch?.(row.index, tokens)) return finish(row, 'watch');

@@ -26,7 +26,10 @@ export interface Opening {
   open: Map<string, { session: Session; users: number }>;
 }
 
-/** Opens one of the model's ONNX files, once however many use it: whoever closes it last ends it. Throws AppError('model'). */
+/**
+ * Opens one of the model's ONNX files, once however many use it: whoever closes it last ends it. Members are opened one
+ * after the other, and none that keeps outputs on the device shares its file. Throws AppError('model').
+ */
 export async function openPart(
   { dir, options, open }: Opening,
   file: string,

@@ -26,10 +26,16 @@ export interface Sampling {
 
 /** log(softmax(scores)), in a new array. */
 export function logSoftmax(scores: Float32Array): Float32Array {
-  const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  const sum = scores.reduce((total, x) => total + Math.exp(x - top), 0);
-  const shift = top + Math.log(sum);
+  const shift = logSumExp(scores);
   return scores.map((x) => x - shift);
+}
+
+/** log of the sum of e^score: what a score is above its log probability. For every token of every row, hence the plain loop. */
+export function logSumExp(scores: Float32Array): number {
+  const top = scores[argmax(scores)] ?? 0;
+  let sum = 0;
+  for (const score of scores) sum += Math.exp(score - top);
+  return top + Math.log(sum);
 }
 
 /** Applies the rules to the scores of one row, in place; `seen` is its prompt and new tokens, `made` how many are new. */
@@ -62,8 +68,11 @@ function repeating(seen: readonly number[], size: number): number[] {
 
 /** Index of the highest score; the first of equals. */
 export function argmax(scores: Float32Array): number {
-  let best = 0;
-  for (let id = 1; id < scores.length; id++) if ((scores[id] ?? 0) > (scores[best] ?? 0)) best = id;
+  let [best, top] = [0, scores[0] ?? 0];
+  for (let id = 1; id < scores.length; id++) {
+    const score = scores[id] ?? 0;
+    if (score > top) [best, top] = [id, score];
+  }
   return best;
 }
 
@@ -80,6 +89,7 @@ export function seededRandom(seed: number): () => number {
 
 /** Draws a token after temperature, top-k and top-p, in this order; `random` gives 0 up to 1. */
 export function draw(scores: Float32Array, sampling: Sampling, random: () => number): number {
+  if (sampling.topK === 0 && sampling.topP >= 1) return drawFromAll(scores, sampling.temperature, random());
   const kept = likeliest(scores, sampling);
   const total = kept.reduce((sum, { weight }) => sum + weight, 0);
   let left = random() * total;
@@ -88,6 +98,26 @@ export function draw(scores: Float32Array, sampling: Sampling, random: () => num
     if (left < 0) return id;
   }
   return kept.at(-1)?.id ?? argmax(scores);
+}
+
+/** The same where all are kept: the likeliest are few, and all others need not be sorted. */
+function drawFromAll(scores: Float32Array, temperature: number, share: number): number {
+  const top = scores[argmax(scores)] ?? 0;
+  const weights = new Float32Array(scores.length);
+  let sum = 0;
+  for (let id = 0; id < scores.length; id++) {
+    weights[id] = Math.exp(((scores[id] ?? 0) - top) / temperature);
+    sum += weights[id] ?? 0;
+  }
+  let left = share * sum;
+  let last = argmax(weights);
+  for (let best = last; (weights[best] ?? 0) > 0; best = argmax(weights)) {
+    last = best;
+    left -= weights[best] ?? 0;
+    if (left < 0) break;
+    weights[best] = 0;
+  }
+  return last;
 }
 
 /** The tokens that may be drawn, likeliest first, with their unnormalised probabilities. */

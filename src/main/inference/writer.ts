@@ -2,7 +2,7 @@
 import type { Sureness } from '../../shared/contract.ts';
 import { beamSearch, type BeamDecoding } from './beam.ts';
 import { readBoxes, wordsOf } from './boxes.ts';
-import { confidence, decodeRows, type Decoder, type Sequence } from './generate.ts';
+import { confidence, decodeRows, spread, type Decoder, type Sequence } from './generate.ts';
 import { scoreTexts } from './likelihood.ts';
 import type { GenerateOptions, Generated, Model, Prompt } from './model.ts';
 import { fitPrompt, type FittedPrompt, type LanguageFacts, type Render } from './prompt.ts';
@@ -41,7 +41,8 @@ export function writerOf<Cache>(language: Language<Cache>): Writer {
       const together = beamsFor(language.facts, prompt, options) === 1 && !language.renderFor;
       if (together) return write(language, prefixes, prompt, quiet);
       const texts: Generated[] = [];
-      for (const prefix of prefixes) texts.push(...(await write(language, [prefix], prompt, quiet)));
+      for (const [row, prefix] of prefixes.entries())
+        texts.push(...(await write(language, [prefix], prompt, ofRow(quiet, row))));
       return texts;
     },
     score: (prefix, texts, options = {}) => scoreTexts(language, prefix, texts, options),
@@ -53,6 +54,13 @@ export function withoutText(options: GenerateOptions): GenerateOptions {
   const quiet = { ...options };
   delete quiet.onText;
   return quiet;
+}
+
+/** What a row of several is drawn by, when it is written by itself. */
+function ofRow(options: GenerateOptions, row: number): GenerateOptions {
+  const { sampling } = options;
+  if (!sampling?.seeds) return options;
+  return { ...options, sampling: { ...sampling, seeds: sampling.seeds.slice(row, row + 1) } };
 }
 
 function beamsFor(facts: LanguageFacts, prompt: Prompt, options: GenerateOptions): number {
@@ -74,7 +82,9 @@ async function write<Cache>(
   const textOf = textReader(language, prompt, fitted.ids);
   const stop = [...(facts.stop ?? []), ...(options.stop ?? [])];
   const streams = prefixes.map(() => openTextStream({ textOf, stop, onText: options.onText }));
-  const decoder = language.decoder(prefixes, fitted, prompt);
+  const photos = [...new Set(prefixes)];
+  const rows = prefixes.map((prefix) => photos.indexOf(prefix));
+  const decoder = spread(language.decoder(photos, fitted, prompt), rows);
   const sequences = await search(decoder, streams, {
     ...rulesOf(facts),
     maxNewTokens,

@@ -89,6 +89,33 @@ describe.each(rows)('$name', ({ row }) => {
     expect(cut).toMatchObject({ sent: 'cats no children', droppedTurns: 1 });
   });
 
+  it.runIf(answer)('takes what the question alone would be answered away from what it is after its turns', async () => {
+    const contrast = 0.6;
+    const facts = { turnTemplate: '{question} {answer} ', contrast, least: 1 };
+    const talks = await row.edited((manifest) => Object.assign((manifest as unknown as Edited).answer, facts));
+    const [{ prefix = new Float32Array() } = {}] = (await talks.see?.(pixels)) ?? [];
+    const logs = async (text: string): Promise<Map<string, number>> =>
+      new Map((await talks.answers?.(prefix, text))?.map((one) => [one.text, Math.log(one.probability)]));
+    const history = [{ question: 'dogs', answer: 'two' }];
+    const [after, alone] = [await logs('dogs two children'), await logs('children')];
+    const least = Math.max(...after.values()) - 4;
+    const close = [...after].filter(([, log]) => log >= least);
+    expect(close.length).toBeGreaterThan(5);
+    const scores = close.map(([text, log]) => ({ text, score: log - contrast * (alone.get(text) ?? 0) }));
+    scores.sort((a, b) => b.score - a.score);
+    const total = scores.reduce((sum, { score }) => sum + Math.exp(score), 0);
+    const told = await talks.generate?.(prefix, { question: 'children', history });
+    expect(told?.sent).toBe('dogs two children');
+    expect(told?.answers?.map(({ text }) => text)).toEqual(scores.slice(0, 5).map(({ text }) => text));
+    row.near(
+      'probabilities',
+      [told?.answers?.map(({ probability }) => probability) ?? []],
+      [scores.slice(0, 5).map(({ score }) => Math.exp(score) / total)],
+    );
+    const first = await talks.generate?.(prefix, { question: 'children' });
+    expect(first?.answers).toEqual((await talks.answers?.(prefix, 'children'))?.slice(0, 5));
+  });
+
   it('misses by far with wrong pixels, photos exchanged, or texts exchanged', async () => {
     const swapped = pixels.map((photo) => photo.map((_, i) => photo[i - (i % 3) + (2 - (i % 3))] ?? 0));
     row.missed('red and blue exchanged', await scoresOf(model, swapped, texts), expected);

@@ -48,7 +48,12 @@ export const fusionAnswerSchema = z.strictObject({
   answers: jsonFile,
   /** How an earlier turn stands before the question; without it a question is asked by itself. */
   turnTemplate: z.string().optional(),
-  /** Below this probability of the likeliest the model's writer answers, if it has one. */
+  /**
+   * How much of log p(answer | question alone) is taken from log p(answer | question after its turns), so that "it"
+   * is what the turns say and not what is commonest; as classifier-free guidance does (Ho and Salimans 2022).
+   */
+  contrast: z.number().min(0).max(1).optional(),
+  /** Below this probability of the likeliest the model's writer, if it has one, answers a question without turns. */
   least: z.number().min(0).max(1).optional(),
   sureness: surenessFacts.optional(),
 });
@@ -60,6 +65,8 @@ export type FusionAnswerManifest = z.infer<typeof fusionAnswerSchema>;
 const textBatch = 16;
 /** Answers that are shown beside the likeliest. */
 const shownAnswers = 5;
+/** With a contrast only answers this close to the likeliest, in log probability, stay: far ones would be blown up. */
+const contrastReach = 4;
 
 export type Answerer = Required<Pick<Model, 'answers' | 'generate' | 'close'>>;
 
@@ -76,49 +83,69 @@ export async function openAnswerer(
     .safeParse(await readJson(path));
   if (!known.success) throw new AppError('model', `${path} is not a list of answers: expected texts in [].`);
   const fusion = await openFusion(opening, facts);
-  const answers = async (prefix: Float32Array, text: string): Promise<Answered[]> => {
-    const [scores] = await fuse(fusion, prefix, [text], known.data.length);
-    return ranked(scores ?? new Float32Array(), known.data);
+  const answers: Among = async (prefix, text, alone = []) => {
+    const scores = await fuse(fusion, prefix, [text, ...alone], known.data.length);
+    return ranked(againstAlone(scores.map(logSoftmax), facts.contrast), known.data);
   };
   const choose = asText(answers, (prompt) => fitTurns(fusion, facts, prompt), facts);
   const generate: Answerer['generate'] = async (prefix, prompt, options) => {
     if (prompt.question === undefined && writer) return await writer(prefix, prompt, options);
     const chosen = await choose(prefix, prompt);
-    if (writer && chosen.confidence < (facts.least ?? 0)) return await writer(prefix, prompt, options);
+    const first = chosen.droppedTurns === (prompt.history?.length ?? 0);
+    if (writer && first && chosen.confidence < (facts.least ?? 0))
+      return await writer(prefix, prompt, options);
     options?.onText?.(chosen.text);
     return chosen;
   };
   return { answers, generate, close: () => closeParts(fusion.sessions) };
 }
 
-function ranked(scores: Float32Array, texts: readonly string[]): Answered[] {
-  const logs = logSoftmax(scores);
+/** A text's answers, likeliest first; `alone`: the question without its turns, for the contrast. */
+type Among = (prefix: Float32Array, text: string, alone?: readonly string[]) => Promise<Answered[]>;
+
+function ranked(logs: Float32Array, texts: readonly string[]): Answered[] {
   return texts
     .map((text, at) => ({ text, probability: Math.exp(logs[at] ?? -Infinity) }))
     .sort((a, b) => b.probability - a.probability);
 }
 
+/** Log probabilities after the turns less a share of those without any, brought to the sum of 1 again. */
+function againstAlone(
+  [logs = new Float32Array(), alone]: readonly Float32Array[],
+  contrast = 0,
+): Float32Array {
+  if (!alone) return logs;
+  const bound = Math.max(...logs) - contrastReach;
+  return logSoftmax(logs.map((log, at) => (log < bound ? -Infinity : log - contrast * (alone[at] ?? 0))));
+}
+
 /** The likeliest answer as a text, for whoever asks. */
 function asText(
-  answers: Answerer['answers'],
+  answers: Among,
   fit: (prompt: Prompt) => Fitted,
   facts: FusionAnswerManifest,
 ): (prefix: Float32Array, prompt: Prompt) => Promise<Generated> {
   return async (prefix, prompt) => {
     if (!prompt.question?.trim())
       throw new AppError('bad-request', 'This model answers questions and writes no captions. Ask it one.');
-    const { sent, droppedTurns } = fit(prompt);
-    const all = await answers(prefix, sent);
+    const { sent, droppedTurns, alone } = fit(prompt);
+    const all = await answers(prefix, sent, facts.contrast === undefined ? [] : alone);
     const [{ text, probability } = { text: '', probability: 0 }] = all;
     const told = { text, tokens: [], confidence: probability, sent, droppedTurns };
     const sure = facts.sureness && { sureness: sureness(probability, facts.sureness) };
-    return { ...told, answers: all.slice(0, shownAnswers), ...sure };
+    return {
+      ...told,
+      answers: all.slice(0, shownAnswers).filter((answer) => answer.probability > 0),
+      ...sure,
+    };
   };
 }
 
 interface Fitted {
   sent: string;
   droppedTurns: number;
+  /** The question by itself, where turns are before it. */
+  alone: string[];
 }
 
 /** The question after as many of the last turns as there is room for; a model of single questions takes none. */
@@ -137,7 +164,7 @@ function fitTurns(
     sent = longer;
     kept += 1;
   }
-  return { sent, droppedTurns: history.length - kept };
+  return { sent, droppedTurns: history.length - kept, alone: kept > 0 ? [question.trim()] : [] };
 }
 
 function asTurn(template: string, { question, answer }: Turn): string {
