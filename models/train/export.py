@@ -35,7 +35,7 @@ CANDIDATES = {"count": 8, "temperature": 0.5, "likelihood": 0.1, "agreement": 0.
 # Below this probability of the head's answer the decoder's is better, by the dev split.
 LEAST = 0.55
 # How much of what the question alone would be answered is taken away from what it is answered after its turns, by the dev split.
-CONTRAST = 0.3
+CONTRAST = 0.4
 CELLS = 49
 SHOWN = SIZES["queries"] + 3 + CELLS
 

@@ -119,7 +119,7 @@ class Starter:
         if later and "contrast" in self.answer:  # as `againstAlone` of fusion.ts
             alone = log_softmax(self.fused([asked[i][:2] for i in later], "answers"))
             close = log[later] >= log[later].max(1, keepdims=True) - 4
-            log[later] = log_softmax(np.where(close, log[later] - self.answer["contrast"] * alone, -np.inf))
+            log[later] = log_softmax(np.where(close, log[later] - self.answer["contrast"] * np.maximum(alone, alone.max(1, keepdims=True) - 4), -np.inf))
         best = log.argmax(1)
         return [(self.answers[i], float(np.exp(row[i]))) for i, row in zip(best, log)]
 

@@ -85,7 +85,7 @@ def after_turn(text, answering, search, shown, contrast):
     question = "what are they doing?"
     later, alone = (answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
                     for read in (text_inputs(search, f"{before}{question}") for before in ("is there a person? yes ", "")))
-    return (later - contrast * alone).masked_fill(later < later.max() - 4, float("-inf")).softmax(-1)
+    return (later - contrast * alone.clamp(min=alone.max() - 4)).masked_fill(later < later.max() - 4, float("-inf")).softmax(-1)
 
 
 @torch.no_grad()

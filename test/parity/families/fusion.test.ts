@@ -101,7 +101,9 @@ describe.each(rows)('$name', ({ row }) => {
     const least = Math.max(...after.values()) - 4;
     const close = [...after].filter(([, log]) => log >= least);
     expect(close.length).toBeGreaterThan(5);
-    const scores = close.map(([text, log]) => ({ text, score: log - contrast * (alone.get(text) ?? 0) }));
+    const floor = Math.max(...alone.values()) - 4;
+    const less = (text: string): number => contrast * Math.max(alone.get(text) ?? 0, floor);
+    const scores = close.map(([text, log]) => ({ text, score: log - less(text) }));
     scores.sort((a, b) => b.score - a.score);
     const total = scores.reduce((sum, { score }) => sum + Math.exp(score), 0);
     const told = await talks.generate?.(prefix, { question: 'children', history });

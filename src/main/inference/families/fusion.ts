@@ -65,7 +65,10 @@ export type FusionAnswerManifest = z.infer<typeof fusionAnswerSchema>;
 const textBatch = 16;
 /** Answers that are shown beside the likeliest. */
 const shownAnswers = 5;
-/** With a contrast only answers this close to the likeliest, in log probability, stay: far ones would be blown up. */
+/**
+ * With a contrast only answers this close to the likeliest, in log probability, stay; and one further from the
+ * likeliest without turns counts as if it were this far. Else answers of another sort, a colour for a doing, would win.
+ */
 const contrastReach = 4;
 
 export type Answerer = Required<Pick<Model, 'answers' | 'generate' | 'close'>>;
@@ -115,8 +118,10 @@ function againstAlone(
   contrast = 0,
 ): Float32Array {
   if (!alone) return logs;
-  const bound = Math.max(...logs) - contrastReach;
-  return logSoftmax(logs.map((log, at) => (log < bound ? -Infinity : log - contrast * (alone[at] ?? 0))));
+  const close = Math.max(...logs) - contrastReach;
+  const unlikely = Math.max(...alone) - contrastReach;
+  const less = (at: number): number => contrast * Math.max(alone[at] ?? 0, unlikely);
+  return logSoftmax(logs.map((log, at) => (log < close ? -Infinity : log - less(at))));
 }
 
 /** The likeliest answer as a text, for whoever asks. */
