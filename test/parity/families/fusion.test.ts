@@ -89,6 +89,24 @@ describe.each(rows)('$name', ({ row }) => {
     expect(cut).toMatchObject({ sent: 'cats no children', droppedTurns: 1 });
   });
 
+  it.runIf(answer)('asks a question with a pronoun after the turn that says what is meant, and any other by itself', async () => {
+    const talks = await row.edited((manifest) =>
+      Object.assign((manifest as unknown as Edited).answer, {
+        turnTemplate: '{question} {answer} ',
+        pronouns: ['it', 'they'],
+      }),
+    );
+    const [{ prefix = new Float32Array() } = {}] = (await talks.see?.(pixels)) ?? [];
+    const history = ['dogs', 'are they children', 'Is it?'].map((question) => ({ question, answer: 'no' }));
+    const sent = async (question: string, turns: typeof history): Promise<unknown[]> => {
+      const told = await talks.generate?.(prefix, { question, history: turns });
+      return [told?.sent, told?.droppedTurns];
+    };
+    expect(await sent('cats, they?', history)).toEqual(['dogs no cats, they?', 0]);
+    expect(await sent('It', history.slice(1))).toEqual(['Is it? no It', 0]);
+    expect(await sent('cats with bits', history)).toEqual(['cats with bits', 0]);
+  });
+
   it.runIf(answer)('takes what the question alone would be answered away from what it is after its turns', async () => {
     const contrast = 0.6;
     const facts = { turnTemplate: '{question} {answer} ', contrast, least: 1 };

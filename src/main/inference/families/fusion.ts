@@ -49,6 +49,11 @@ export const fusionAnswerSchema = z.strictObject({
   /** How an earlier turn stands before the question; without it a question is asked by itself. */
   turnTemplate: z.string().optional(),
   /**
+   * Words by which a question means what an earlier one named ("it"), for a model that learnt from pairs of questions:
+   * one with such a word is asked after the last turn without any, or after the last, and every other one by itself.
+   */
+  pronouns: z.array(z.string().min(1)).min(1).optional(),
+  /**
    * How much of log p(answer | question alone) is taken from log p(answer | question after its turns), so that "it"
    * is what the turns say and not what is commonest; as classifier-free guidance does (Ho and Salimans 2022).
    */
@@ -94,7 +99,7 @@ export async function openAnswerer(
   const generate: Answerer['generate'] = async (prefix, prompt, options) => {
     if (prompt.question === undefined && writer) return await writer(prefix, prompt, options);
     const chosen = await choose(prefix, prompt);
-    const first = chosen.droppedTurns === (prompt.history?.length ?? 0);
+    const first = chosen.sent === prompt.question?.trim();
     if (writer && first && chosen.confidence < (facts.least ?? 0))
       return await writer(prefix, prompt, options);
     options?.onText?.(chosen.text);
@@ -153,23 +158,43 @@ interface Fitted {
   alone: string[];
 }
 
-/** The question after as many of the last turns as there is room for; a model of single questions takes none. */
+/** The question after as many of the turns that it needs as there is room for, the last first. */
 function fitTurns(
   { tokenizer }: Fusion,
-  { turnTemplate, maxTokens }: FusionAnswerManifest,
+  facts: FusionAnswerManifest,
   { question = '', history = [] }: Prompt,
 ): Fitted {
+  const { turnTemplate, maxTokens } = facts;
   const fits = (text: string): boolean =>
     tokenizer.encode(text, { addSpecialTokens: true, plain: true }).length <= maxTokens;
+  const needed = turnTemplate === undefined ? [] : neededTurns(facts.pronouns, question, history);
   let sent = question.trim();
   let kept = 0;
-  for (const turn of turnTemplate === undefined ? [] : history.toReversed()) {
+  for (const turn of needed.toReversed()) {
     const longer = asTurn(turnTemplate ?? '', turn) + sent;
     if (!fits(longer)) break;
     sent = longer;
     kept += 1;
   }
-  return { sent, droppedTurns: history.length - kept, alone: kept > 0 ? [question.trim()] : [] };
+  const droppedTurns = (turnTemplate === undefined ? history : needed).length - kept;
+  return { sent, droppedTurns, alone: kept > 0 ? [question.trim()] : [] };
+}
+
+/** All turns, or of a model with `pronouns` the one that says what is meant. */
+function neededTurns(
+  pronouns: readonly string[] | undefined,
+  question: string,
+  history: readonly Turn[],
+): readonly Turn[] {
+  if (!pronouns) return history;
+  const refers = (text: string): boolean =>
+    text
+      .toLowerCase()
+      .split(/[^\p{L}]+/u)
+      .some((word) => pronouns.includes(word));
+  if (!refers(question)) return [];
+  const naming = history.findLast((turn) => !refers(turn.question)) ?? history.at(-1);
+  return naming ? [naming] : [];
 }
 
 function asTurn(template: string, { question, answer }: Turn): string {
