@@ -231,7 +231,7 @@ def write_manifest(work, folder):
                      "headDim": SIZES["width"] // SIZES["heads"], "context": CONTEXT, "bos": BOS, "eos": [EOS], "pad": PAD,
                      "captionPrompt": "", "captionTemplate": "{prompt}", "questionTemplate": "question: {question} answer:", "answerTemplate": " {answer} ",
                      "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1, "candidates": CANDIDATES}, **known("generate")},
-        "answer": {**fusion, **outputs("answers"), "answers": "answers.json", "turnTemplate": "{question} {answer} ", "pronouns": ["it", "its", "he", "his", "him", "she", "her", "they", "their", "them"], "contrast": CONTRAST, "least": LEAST, **known("answer")}})
+        "answer": {**fusion, **outputs("answers"), "answers": "answers.json", "turnTemplate": "{question} {answer} ", "pronouns": ["it", "its", "he", "his", "him", "she", "her", "they", "their", "them", "and", "about"], "contrast": CONTRAST, "least": LEAST, **known("answer")}})
     print(f"{sum(f['bytes'] for f in listed) / 1e6:.1f} MB in {len(listed)} files")
 
 
