@@ -27,7 +27,7 @@ from common import annealed, read_flickr, seed_everything, set_rate
 from decoder import Photos
 from evaluate import correct
 from fusion import Fusion, Memory
-from itc import Texts, by_length, cached, load_text, pad
+from itc import Texts, by_length, cached, keep, load_text, pad, read
 from language import Prefix
 from networks import TextHead
 from qa import memory_pairs, test_rows
@@ -82,16 +82,11 @@ class Questions:
 
 
 @torch.no_grad()
-def last_states(work, texts, batch=256):
+def last_states(work, texts):
     """-> MiniLM's last states of each text, float16 [t, 384]"""
-    model, tokenizer = load_text(work)
-    out, order = [None] * len(texts), sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    for start in range(0, len(order), batch):
-        rows = order[start:start + batch]
-        inputs = tokenizer([texts[i] for i in rows], padding=True, truncation=True, max_length=64, return_tensors="pt")
-        _, after = model(inputs["input_ids"], inputs["attention_mask"])
-        for i, state, mask in zip(rows, after, inputs["attention_mask"]):
-            out[i] = state[: int(mask.sum())].half()
+    out = [None] * len(texts)
+    for rows, mask, _, after in read(*load_text(work), texts, 64):
+        keep(out, rows, after, mask)
     return out
 
 

@@ -163,7 +163,8 @@ def evaluate(model, data, work, split):
     seen = looked(model, data, work, split)
     images, prefixes, samples = seen["images"], seen["prefixes"], seen["samples"]
     similarity, by_name = seen["texts"] @ images.T, seen["names"] @ samples.T
-    written, greedy = model.caption(images, prefixes), [text for text, _ in model.write(prefixes)]
+    greedy = model.write(prefixes)
+    written = model.caption(images, prefixes, greedy=greedy)
     rows = test_rows(flickr)
     answers, found = answer_scores(model, rows, names, prefixes)
     given = found["photo"]
@@ -176,7 +177,7 @@ def evaluate(model, data, work, split):
             "text to image": recall(similarity[asked, :500], owner[asked], (1, 5, 10)), "again": recall(again, owner[asked], (1, 5, 10)),
             "image to text": image_to_text(similarity, owner, (1, 5, 10)),
             "class": recall(by_name, np.arange(len(samples)), (1, 5, 10)),
-            "caption": [(cider_score(texts, [c for _, c in flickr]), *bleu_score(texts, [c for _, c in flickr])[:4:3], 100 * (1 - len(set(texts)) / len(texts))) for texts in (written, greedy)],
+            "caption": [(cider_score(texts, [c for _, c in flickr]), *bleu_score(texts, [c for _, c in flickr])[:4:3], 100 * (1 - len(set(texts)) / len(texts))) for texts in (written, [text for text, _ in greedy])],
             "unrelated": (float(unrelated.mean()), float(unrelated.std())),
             "answers": answers, "samples": [(n, t, cs[0]) for (n, cs), t in zip(flickr, written)], "rows": [(row, answer) for row, (answer, _) in zip(rows, given)],
             "memory": memory_scores(model, flickr, dict(zip(names, prefixes))), "sureness": facts, "calibration": sureness_scores(rows, given),

@@ -39,15 +39,25 @@ def load_conse(work):
 def encode(model, tokenizer, texts, batch=256):
     """-> per text, states before the last layer (float16 [t, 384]); and unit mean-pooled vectors [n, 384]"""
     states, vectors = [None] * len(texts), torch.zeros(len(texts), 384)
+    for rows, mask, before, after in read(model, tokenizer, texts, MAX_TOKENS, batch):
+        vectors[rows] = F.normalize(mean_pool(after, mask), dim=-1)
+        keep(states, rows, before, mask)
+    return states, vectors
+
+
+def read(model, tokenizer, texts, most, batch=256):
+    """-> of texts of similar length together: their places, their mask, the states before the last layer and after it"""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     for start in range(0, len(order), batch):
         rows = order[start:start + batch]
-        inputs = tokenizer([texts[i] for i in rows], padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-        before, after = model(inputs["input_ids"], inputs["attention_mask"])
-        vectors[rows] = F.normalize(mean_pool(after, inputs["attention_mask"]), dim=-1)
-        for i, state, mask in zip(rows, before, inputs["attention_mask"]):
-            states[i] = state[: int(mask.sum())].to(torch.float16)
-    return states, vectors
+        inputs = tokenizer([texts[i] for i in rows], padding=True, truncation=True, max_length=most, return_tensors="pt")
+        yield rows, inputs["attention_mask"], *model(inputs["input_ids"], inputs["attention_mask"])
+
+
+def keep(states, rows, found, mask):
+    """Puts the states of each text's own tokens into its place, in float16."""
+    for i, state, there in zip(rows, found, mask):
+        states[i] = state[: int(there.sum())].half()
 
 
 def pad(states):

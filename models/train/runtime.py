@@ -170,17 +170,17 @@ class Starter:
     def decode(self, ids):
         return self.subwords.decode(ids).strip()
 
-    def write(self, prefixes, prompt="", batch=50, **drawing):
-        """-> greedy captions and their confidences, or drawn ones"""
+    def write(self, prefixes, prompt="", temperature=None, seed=0, batch=50):
+        """-> greedy captions and their confidences; with a temperature drawn ones, each by the seed"""
         start = self.ids(self.generate["captionTemplate"].replace("{prompt}", prompt))
-        parts = [self.greedy(prefixes[i:i + batch], [start] * len(prefixes[i:i + batch]), **drawing) for i in range(0, len(prefixes), batch)]
+        parts = [self.greedy(prefixes[i:i + batch], [start] * len(prefixes[i:i + batch]), temperature=temperature, seeds=[seed] * batch) for i in range(0, len(prefixes), batch)]
         return [(self.decode(ids), sure) for texts, confidence in parts for ids, sure in zip(texts, confidence)]
 
-    def caption(self, images, prefixes, prompt=""):
-        """What the app writes: the best of the greedy caption and the drawn ones, see `candidates.ts`."""
+    def caption(self, images, prefixes, prompt="", greedy=None):
+        """What the app writes: the best of the greedy caption and the drawn ones, see `candidates.ts`. `greedy`: as `write` gave them, where they are known."""
         facts = self.generate["captionDecoding"]["candidates"]
-        ways = [self.write(prefixes, prompt)]
-        ways += [self.write(prefixes, prompt, temperature=facts["temperature"], seeds=[seed] * 50) for seed in range(facts["count"])]
+        ways = [greedy or self.write(prefixes, prompt)]
+        ways += [self.write(prefixes, prompt, facts["temperature"], seed) for seed in range(facts["count"])]
         return [self.best(image, told, prompt, facts) for image, told in zip(images, zip(*ways))]
 
     def best(self, image, told, prompt, facts):

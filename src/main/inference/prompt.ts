@@ -22,7 +22,7 @@ export const surenessFacts = z.strictObject({
 });
 
 /** Captions are chosen among several, where the model can compare texts with photos: see candidates.ts. */
-const candidateFacts = z.strictObject({
+const candidateSchema = z.strictObject({
   /** How many are drawn at random, beside the greedy one. */
   count: z.int().positive(),
   temperature: z.number().positive(),
@@ -32,7 +32,7 @@ const candidateFacts = z.strictObject({
   agreement: z.number().min(0),
 });
 
-export type CandidateFacts = z.infer<typeof candidateFacts>;
+export type CandidateFacts = z.infer<typeof candidateSchema>;
 
 /** What every family that writes says of its language side in the manifest; a family adds its own to these. */
 export const languageFacts = {
@@ -71,7 +71,7 @@ export const languageFacts = {
   stop: z.array(z.string().min(1)).optional(),
   repetitionPenalty: z.number().positive(),
   noRepeatNgram: z.int().min(0),
-  captionDecoding: z.strictObject({ beams: z.int().min(1), candidates: candidateFacts.optional() }),
+  captionDecoding: z.strictObject({ beams: z.int().min(1), candidates: candidateSchema.optional() }),
   sureness: surenessFacts.optional(),
 };
 

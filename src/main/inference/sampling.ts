@@ -102,13 +102,9 @@ export function draw(scores: Float32Array, sampling: Sampling, random: () => num
 
 /** The same where all are kept: the likeliest are few, and all others need not be sorted. */
 function drawFromAll(scores: Float32Array, temperature: number, share: number): number {
-  const top = scores[argmax(scores)] ?? 0;
-  const weights = new Float32Array(scores.length);
+  const weights = weightsOf(scores, temperature);
   let sum = 0;
-  for (let id = 0; id < scores.length; id++) {
-    weights[id] = Math.exp(((scores[id] ?? 0) - top) / temperature);
-    sum += weights[id] ?? 0;
-  }
+  for (const weight of weights) sum += weight;
   let left = share * sum;
   let last = argmax(weights);
   for (let best = last; (weights[best] ?? 0) > 0; best = argmax(weights)) {
@@ -120,10 +116,15 @@ function drawFromAll(scores: Float32Array, temperature: number, share: number): 
   return last;
 }
 
+/** Unnormalised probabilities, the likeliest token's 1. */
+function weightsOf(scores: Float32Array, temperature: number): Float32Array {
+  const top = scores[argmax(scores)] ?? 0;
+  return scores.map((score) => Math.exp((score - top) / temperature));
+}
+
 /** The tokens that may be drawn, likeliest first, with their unnormalised probabilities. */
 export function likeliest(scores: Float32Array, sampling: Sampling): { id: number; weight: number }[] {
-  const top = scores[argmax(scores)] ?? 0;
-  const weights = scores.map((score) => Math.exp((score - top) / sampling.temperature));
+  const weights = weightsOf(scores, sampling.temperature);
   const smallest = sampling.topK > 0 ? (weights.toSorted().at(-sampling.topK) ?? 0) : 0;
   const kept = Array.from(weights, (weight, id) => ({ id, weight })).filter(
     ({ weight }) => weight > 0 && weight >= smallest,
