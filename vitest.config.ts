@@ -1,7 +1,8 @@
-/** Small tests two at a time; then those that start engines and processes, then those with a browser, one file at a time. */
+/** Small tests and those of whole engines two files at a time; then, alone, those of faults, whose moments matter, and those with a browser. */
 import { defineConfig } from 'vitest/config';
 
-const heavy = ['test/{engine,faults}/**/*.test.ts', 'test/parity/webgpu.test.ts'];
+const engines = ['test/engine/**/*.test.ts'];
+const faults = ['test/faults/**/*.test.ts', 'test/parity/webgpu.test.ts'];
 const browser = ['test/e2e/**/*.test.ts'];
 
 export default defineConfig({
@@ -16,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'small',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/soak/**', ...heavy, ...browser],
+          exclude: ['test/soak/**', ...engines, ...faults, ...browser],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -24,11 +25,21 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'whole',
-          include: heavy,
+          name: 'engine',
+          include: engines,
+          setupFiles: ['test/built-lanes.ts'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: faults,
           setupFiles: ['test/built-lanes.ts'],
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -41,7 +52,7 @@ export default defineConfig({
           // A shared machine can starve a browser past any wait: a fault fails twice, and the report
           // names what needed its second try.
           retry: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

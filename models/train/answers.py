@@ -1,12 +1,11 @@
-"""Trains the answer head: a question's MiniLM tokens attend to the photo; answers as classes, and image-text matching.
+"""Trains the answer head: a question's MiniLM tokens attend to the photo; answers as classes.
 
 python answers.py DATA WORK [--minutes 40]
 
-As in BERT + CNN systems for visual question answering (and ITM of ALBEF, Li et al. 2021): two small transformer layers
-over the text, crossing to what the query transformer reads of the photo (cells of the tuned grid and hints), then a
-softmax over the answers that training captions give at least twelve times, and a logit of text and photo belonging
-together. Questions are made as for `decoder.py`, rare answers drawn as often as common ones. Wrong captions for the
-matching are those that the search vectors would confuse with the right ones.
+As in BERT + CNN systems for visual question answering: two small transformer layers over the text, crossing to what the
+query transformer reads of the photo (cells of the tuned grid and hints), then a softmax over the answers that training
+captions give at least twelve times. Questions are made as for `decoder.py`, rare answers drawn as often as common ones;
+some are of COCO captions without a photo, whose own vectors stand in for the hints.
 
 It reads `decoder.py`'s weights: the 16 prefix vectors, frozen, stand before the cells.
 """
@@ -24,12 +23,11 @@ import torch.nn.functional as F
 
 from balance import SHARES, draw, evenly, questions_of
 from common import annealed, read_flickr, seed_everything, set_rate
-from decoder import Photos
+from decoder import Photos, Sentences
 from evaluate import correct
-from fusion import Fusion, Memory
-from itc import Texts, by_length, cached, keep, load_text, pad, read
+from fusion import CELLS, SHOWN, Fusion, Memory
+from itc import cached, keep, load_text, pad, read
 from language import Prefix
-from networks import TextHead
 from qa import memory_pairs, test_rows
 
 LEAST, DRAWS = 12, 4
@@ -45,21 +43,10 @@ def spoken(turns, question):
 
 
 class Questions:
-    """Several draws of the training questions, their answers as numbers, and the texts' states."""
+    """Several draws of the questions about some photos, with the numbers of their answers in `answers`."""
 
-    def __init__(self, work, images):
-        draws = [questions_of(images, random.Random(seed), lambda question: question)[0] for seed in range(1, DRAWS + 1)]
-        surfaces = defaultdict(Counter)
-        for rows in draws[0].values():
-            for _, _, right in rows:
-                for answer in {a.strip() for a in right}:
-                    surfaces[plain(answer)][answer] += 1
-        often = Counter({key: max(seen.values()) for key, seen in surfaces.items()})
-        keys = [key for key, count in often.most_common() if count >= LEAST]
-        #: As a person would say it: `a dog`, where captions have both that and `dog`.
-        self.answers = [max(surfaces[key], key=lambda said: (surfaces[key][said], len(said))) for key in keys]
-        number = {key: i for i, key in enumerate(keys)}
-        self.draws = []
+    def __init__(self, draws, answers):
+        number, self.draws = {plain(answer): i for i, answer in enumerate(answers)}, []
         for rows in draws:
             numbered = {kind: [(photo, text, right) for photo, text, said in asked if (right := sorted({number[plain(a)] for a in said if plain(a) in number}))] for kind, asked in rows.items()}
             chances = evenly(numbered)
@@ -68,8 +55,9 @@ class Questions:
                 for row, chance in zip(asked, np.diff(chances[kind], prepend=0) * SHARES[kind]):
                     of_photo[row[0]][0].append(row), of_photo[row[0]][1].append(chance)
             self.draws.append((numbered, chances, of_photo))
-        texts = sorted({text for numbered, *_ in self.draws for rows in numbered.values() for _, text, _ in rows})
-        self.states = kept_states(work, texts)
+
+    def texts(self):
+        return {text for numbered, *_ in self.draws for rows in numbered.values() for _, text, _ in rows}
 
     def batch(self, photos, more):
         """-> photos (some more than once), and [(place of its photo, text, right answers)]"""
@@ -79,6 +67,24 @@ class Questions:
         for place, (photo, _, _) in enumerate(drawn):
             rows += [(place, *row[1:]) for row in random.choices(*of_photo[photo], k=more)]
         return [row[0] for row in drawn], rows
+
+
+def draws_of(images):
+    return [questions_of(images, random.Random(seed), lambda question: question)[0] for seed in range(1, DRAWS + 1)]
+
+
+def common_answers(*draws):
+    """What at least twelve captions of one source answer, as a person would say it: `a dog`, where captions have both that and `dog`."""
+    kept = {}
+    for rows in draws:
+        surfaces = defaultdict(Counter)
+        for _, _, right in (row for asked in rows.values() for row in asked):
+            for answer in {a.strip() for a in right}:
+                surfaces[plain(answer)][answer] += 1
+        often = Counter({key: max(seen.values()) for key, seen in surfaces.items()})
+        for key in (key for key, count in often.most_common() if count >= LEAST):
+            kept.setdefault(key, max(surfaces[key], key=lambda said: (surfaces[key][said], len(said))))
+    return [*kept.values()]
 
 
 @torch.no_grad()
@@ -97,35 +103,6 @@ def kept_states(work, texts):
     if missing := sorted({*texts} - kept.keys()):
         torch.save(kept := {**kept, **dict(zip(missing, last_states(work, missing)))}, path)
     return kept
-
-
-class Confusable:
-    """For each training photo, captions of other photos that the search vectors hold for its own."""
-
-    def __init__(self, data, work, photos, first=4, last=64):
-        texts, saved = Texts(data, work, "train"), torch.load(work / "tuned.pt")
-        self.own, self.words = texts.of_image, [c for _, captions in texts.images for c in captions]
-        self.wrong = cached(work / "confusable.pt", lambda: self.rank(texts, photos, saved, first, last))
-        self.states = cached(work / "caption-states.pt", lambda: last_states(work, self.words))
-
-    @torch.no_grad()
-    def rank(self, texts, photos, saved, first, last):
-        head = TextHead().eval()
-        head.load_state_dict(saved["text"])
-        learned = torch.cat([by_length(head, texts.states[i:i + 500]) for i in range(0, len(texts.states), 500)])
-        _, conse, image, _ = photos.views["train.plain"]
-        words, images = (torch.cat([0.8 * a.float(), 0.6 * b.float()], 1) for a, b in ((learned, texts.vectors), (image, conse)))
-        out = []
-        for start in range(0, len(images), 200):
-            similarity = images[start:start + 200] @ words.T
-            for row, best in enumerate(similarity):
-                best[self.own[start + row]] = -1
-            out.append(similarity.topk(last).indices[:, first:])
-        return torch.cat(out)
-
-    def batch(self, photos):
-        """-> captions' numbers: one of each photo's own, then one wrong one of each"""
-        return [random.choice(self.own[p]) for p in photos] + [int(random.choice(self.wrong[p])) for p in photos]
 
 
 def in_parts(states, run, parts=2):
@@ -162,7 +139,17 @@ class Seen:
         grid, *hints = self.photos.rows(rows, names)
         with torch.no_grad():
             hints = self.prefix.hints(*hints)
+        return self.shown(memory, before, hints, grid)
+
+    @staticmethod
+    def shown(memory, before, hints, grid):
         return torch.cat([F.dropout(before, memory.dropout, memory.training), memory(hints, grid)], 1)
+
+    def blind(self, memory, seen):
+        """The same of captions without photos, whose cells must not be looked at."""
+        with torch.no_grad():
+            before, hints = self.prefix(*seen, torch.zeros(len(seen[0]), dtype=torch.bool)), self.prefix.hints(*seen[1:])
+        return self.shown(memory, before, hints, seen[0])
 
 
 @torch.no_grad()
@@ -180,7 +167,7 @@ def dev_scores(work, flickr, seen, memory, fusion, answers):
 
     def answered(photos):
         out = [None] * len(asked)
-        for some, (logits, _) in in_parts(states, lambda rows, x, mask: fusion(x, mask, views, torch.tensor(photos)[rows]), 20):
+        for some, logits in in_parts(states, lambda rows, x, mask: fusion(x, mask, views, torch.tensor(photos)[rows]), 20):
             for row, best in zip(some, logits.argmax(1).tolist()):
                 out[row] = answers[best]
         return out
@@ -210,42 +197,46 @@ def go_on(saved, memory, fusion, answers):
     fusion.load_state_dict(state)
 
 
-def train(data, work, minutes, photo_count, more, matched, rate, q, start_from):
+def train(data, work, minutes, photo_count, sentence_count, more, rate, q, start_from):
     seed_everything()
     flickr, photos = read_flickr(data), Photos(work)
+    sentences = Sentences(data, work, photos, torch.load(work / "tuned.pt")["vocabulary"])
     prefix = Prefix().eval().requires_grad_(False)
     prefix.load_state_dict(torch.load(work / "decoder.pt")["prefix"])
-    seen, questions, confusable = Seen(work, photos, prefix), Questions(work, flickr["train"]), Confusable(data, work, photos)
-    memory, fusion = Memory(prefix).requires_grad_(True), Fusion(len(questions.answers))
+    draws = draws_of(flickr["train"]), draws_of(sentences.images)
+    answers = common_answers(*(some[0] for some in draws))
+    seen, questions, others = Seen(work, photos, prefix), Questions(draws[0], answers), Questions(draws[1], answers)
+    states = kept_states(work, sorted(questions.texts() | others.texts()))
+    memory, fusion = Memory(prefix).requires_grad_(True), Fusion(len(answers))
     if start_from:
-        go_on(torch.load(work / start_from), memory, fusion, questions.answers)
-    print(f"{len(questions.answers)} answers, {len(questions.states)} questions, {sum(p.numel() for p in [*memory.parameters(), *fusion.parameters()]) / 1e6:.1f} M", flush=True)
+        go_on(torch.load(work / start_from), memory, fusion, answers)
     parameters = [*memory.parameters(), *fusion.parameters()]
+    print(f"{len(answers)} answers, {len(states)} questions, {sum(p.numel() for p in parameters) / 1e6:.1f} M", flush=True)
     optimizer = torch.optim.AdamW([{"params": fusion.parameters(), "peak": rate}, {"params": memory.parameters(), "peak": rate / 2}], lr=rate, betas=(0.9, 0.98), weight_decay=0.05)
     means = [torch.optim.swa_utils.AveragedModel(m, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)) for m in (memory, fusion)]
     step, started, share, losses = 0, time.time(), 1.0, []
+    there = torch.ones(photo_count + sentence_count, SHOWN, dtype=torch.bool)
+    there[photo_count:, -CELLS:] = False
     while share > 0:
         share = annealed(0, 1, started, minutes)
         set_rate(optimizer, min((step + 1) / 100, 1) * share)
-        rows, asked = questions.batch(photo_count, more)
-        whole, owner = fusion.looked(seen(memory, rows)), torch.tensor([place for place, _, _ in asked])
-        answering = sum(answer_loss(logits, [asked[i][2] for i in some], q) for some, (logits, _) in in_parts([questions.states[text] for _, text, _ in asked], lambda some, x, mask: fusion(x, mask, whole, owner[some])))
-        captions = confusable.batch(rows[:matched])
-        truth = torch.tensor([1.0] * matched + [0.0] * matched)
-        matching = sum(F.binary_cross_entropy_with_logits(logits, truth[some], reduction="sum") for some, (_, logits) in in_parts([confusable.states[i] for i in captions], lambda some, x, mask: fusion(x, mask, whole, some % matched)))
-        loss = answering / len(asked) + 0.7 * matching / len(captions)
+        (rows, asked), (blank, told) = questions.batch(photo_count, more), others.batch(sentence_count, more)
+        whole = fusion.looked(torch.cat([seen(memory, rows), seen.blind(memory, sentences.rows(blank))]))
+        asked += [(photo_count + place, *row) for place, *row in told]
+        owner = torch.tensor([place for place, _, _ in asked])
+        loss = sum(answer_loss(logits, [asked[i][2] for i in some], q) for some, logits in in_parts([states[text] for _, text, _ in asked], lambda some, x, mask: fusion(x, mask, whole, owner[some], there))) / len(asked)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         for mean, model in zip(means, (memory, fusion)):
             mean.update_parameters(model)
-        losses.append((answering.item() / len(asked), matching.item() / len(captions)))
+        losses.append(loss.item())
         step += 1
         if step % 250 == 0 or share == 0:
-            print(f"step {step}, rate {share:.2f}: answers {np.mean(losses[-250:], 0)[0]:.3f} matching {np.mean(losses[-250:], 0)[1]:.3f}, {(time.time() - started) / 60:.1f} min", flush=True)
-            print("   " + dev_scores(work, flickr["dev"], seen, *(m.module for m in means), questions.answers), flush=True)
-            torch.save({"memory": means[0].module.state_dict(), "fusion": means[1].module.state_dict(), "answers": questions.answers, "steps": step}, work / "answers.pt")
+            print(f"step {step}, rate {share:.2f}: loss {np.mean(losses[-250:]):.3f}, {(time.time() - started) / 60:.1f} min", flush=True)
+            print("   " + dev_scores(work, flickr["dev"], seen, *(m.module for m in means), answers), flush=True)
+            torch.save({"memory": means[0].module.state_dict(), "fusion": means[1].module.state_dict(), "answers": answers, "steps": step}, work / "answers.pt")
 
 
 def write_mean(work, first, last, share):
@@ -265,7 +256,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--photos", type=int, default=112, help="in a batch")
     parser.add_argument("--more", type=int, default=1, help="questions of each photo beside the one it was drawn by")
-    parser.add_argument("--matched", type=int, default=40, help="photos in a batch with a right and a wrong caption")
+    parser.add_argument("--sentences", type=int, default=40, help="COCO captions without a photo in a batch")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--q", type=float, default=0.2)
     parser.add_argument("--from", dest="start_from", help="a file of WORK to go on from")
@@ -275,4 +266,4 @@ if __name__ == "__main__":
     if given.mean:
         write_mean(given.work, *given.mean, given.share)
         raise SystemExit
-    train(given.data, given.work, given.minutes, given.photos, given.more, given.matched, given.rate, given.q, given.start_from)
+    train(given.data, given.work, given.minutes, given.photos, given.sentences, given.more, given.rate, given.q, given.start_from)

@@ -131,7 +131,8 @@ class Branch(nn.Module):
 
 def colours(small):
     """[n, 3, 28, 28] -> [n, 49, 48]"""
-    cells = small.unflatten(3, (7, 4)).unflatten(2, (7, 4))  # n, 3, 7, 4, 7, 4
+    side = int(small.shape[-1]) // 4
+    cells = small.unflatten(3, (side, 4)).unflatten(2, (side, 4))  # n, 3, 7, 4, 7, 4
     return cells.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
 
@@ -145,8 +146,15 @@ class Cells(nn.Module):
         nn.init.normal_(self.colour.weight, std=0.01)
         self.place = nn.Parameter(torch.randn(49, width) * 0.02)
 
+    def places(self, count):
+        """What tells the places of a larger photo's cells: those of 7 x 7 cells, stretched."""
+        side = round(count ** 0.5)
+        if side == 7:
+            return self.place
+        return F.interpolate(self.place.T.unflatten(1, (7, 7))[None], (side, side), mode="bilinear")[0].flatten(1).T
+
     def forward(self, grid):
-        plain = self.project(grid[..., :CELL]) + self.place
+        plain = self.project(grid[..., :CELL]) + self.places(int(grid.shape[1]))
         return plain + self.colour(grid[..., CELL:]) if grid.shape[-1] > CELL else plain
 
 

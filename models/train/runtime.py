@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
@@ -127,9 +128,10 @@ class Starter:
         return [self.generate["bos"], *self.subwords.encode(prompt, add_special_tokens=False).ids]
 
     def answered_all(self, asked):
-        """What the app answers to [(prefix, question, before)], and the probability of its being right: the head's word, or the decoder's where the head is unsure of a first question."""
+        """What the app answers to [(prefix, question, before)], and the probability of its being right: the head's word, or the decoder's where the head is unsure of a first question, or where it is of a kind left to the decoder."""
         chosen = self.chosen_all(asked)
-        left = [i for i, (_, confidence) in enumerate(chosen) if confidence < self.answer["least"] and not asked[i][2]]
+        theirs = lambda question: not set(re.findall(r"\w+", question)).isdisjoint(self.answer["left"])
+        left = [i for i, ((_, question, before), (_, confidence)) in enumerate(zip(asked, chosen)) if not before and (confidence < self.answer["least"] or theirs(question))]
         out = [(text, self.sure(self.answer, confidence)) for text, confidence in chosen]
         for i, (text, confidence) in zip(left, self.judged_all([asked[i] for i in left])):
             out[i] = text, self.sure(self.generate, confidence)

@@ -45,10 +45,23 @@ def to_int8(values, axis):
     return np.clip(np.round(blocks / best), -127, 127).astype(np.int8), best.astype(np.float16)
 
 
+def share(graph):
+    """What the exporter wrote twice, because the graph uses it twice, is kept once."""
+    first, moved = {}, {}
+    for tensor in graph.initializer:
+        moved[tensor.name] = first.setdefault((tuple(tensor.dims), tensor.data_type, numpy_helper.to_array(tensor).tobytes()), tensor.name)
+    for node in graph.node:
+        node.input[:] = [moved.get(name, name) for name in node.input]
+    once = [tensor for tensor in graph.initializer if moved[tensor.name] == tensor.name]
+    del graph.initializer[:]
+    graph.initializer.extend(once)
+
+
 def shrink(path, choose):
     """`choose(node)` -> "int8", "float16" or None for each large float32 weight, by the node that uses it."""
     model = onnx.load(path)
     graph = model.graph
+    share(graph)
     kept, added = [], []
     for tensor in graph.initializer:
         name, values = tensor.name, numpy_helper.to_array(tensor)

@@ -60,6 +60,8 @@ export const fusionAnswerSchema = z.strictObject({
   contrast: z.number().min(0).max(1).optional(),
   /** Below this probability of the likeliest the model's writer, if it has one, answers a question without turns. */
   least: z.number().min(0).max(1).optional(),
+  /** Words of questions ("many") that the writer answers better: it answers those without turns. */
+  left: z.array(z.string().min(1)).optional(),
   sureness: surenessFacts.optional(),
 });
 
@@ -100,8 +102,8 @@ export async function openAnswerer(
     if (prompt.question === undefined && writer) return await writer(prefix, prompt, options);
     const chosen = await choose(prefix, prompt);
     const first = chosen.sent === prompt.question?.trim();
-    if (writer && first && chosen.confidence < (facts.least ?? 0))
-      return await writer(prefix, prompt, options);
+    const left = chosen.confidence < (facts.least ?? 0) || hasOneOf(chosen.sent, facts.left ?? []);
+    if (writer && first && left) return await writer(prefix, prompt, options);
     options?.onText?.(chosen.text);
     return chosen;
   };
@@ -187,14 +189,15 @@ function neededTurns(
   history: readonly Turn[],
 ): readonly Turn[] {
   if (!pronouns) return history;
-  const refers = (text: string): boolean =>
-    text
-      .toLowerCase()
-      .split(/[^\p{L}]+/u)
-      .some((word) => pronouns.includes(word));
+  const refers = (text: string): boolean => hasOneOf(text, pronouns);
   if (!refers(question)) return [];
   const naming = history.findLast((turn) => !refers(turn.question)) ?? history.at(-1);
   return naming ? [naming] : [];
+}
+
+function hasOneOf(text: string, words: readonly string[]): boolean {
+  const own = text.toLowerCase().split(/[^\p{L}]+/u);
+  return own.some((word) => words.includes(word));
 }
 
 function asTurn(template: string, { question, answer }: Turn): string {
