@@ -147,9 +147,11 @@ class Seen:
 
     def blind(self, memory, seen):
         """The same of captions without photos, whose cells must not be looked at."""
+        grid, *hints = seen
         with torch.no_grad():
-            before, hints = self.prefix(*seen, torch.zeros(len(seen[0]), dtype=torch.bool)), self.prefix.hints(*seen[1:])
-        return self.shown(memory, before, hints, seen[0])
+            hints = self.prefix.hints(*hints)
+            before = self.prefix.look(grid, hints, torch.zeros(len(grid), dtype=torch.bool))
+        return self.shown(memory, before, hints, grid)
 
 
 @torch.no_grad()

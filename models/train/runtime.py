@@ -130,7 +130,7 @@ class Starter:
     def answered_all(self, asked):
         """What the app answers to [(prefix, question, before)], and the probability of its being right: the head's word, or the decoder's where the head is unsure of a first question, or where it is of a kind left to the decoder."""
         chosen = self.chosen_all(asked)
-        theirs = lambda question: not set(re.findall(r"\w+", question)).isdisjoint(self.answer["left"])
+        theirs = lambda question: not set(re.findall(r"[^\W\d_]+", question.lower())).isdisjoint(self.answer["left"])
         left = [i for i, ((_, question, before), (_, confidence)) in enumerate(zip(asked, chosen)) if not before and (confidence < self.answer["least"] or theirs(question))]
         out = [(text, self.sure(self.answer, confidence)) for text, confidence in chosen]
         for i, (text, confidence) in zip(left, self.judged_all([asked[i] for i in left])):

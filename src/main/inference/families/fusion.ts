@@ -97,13 +97,16 @@ export async function openAnswerer(
     const scores = await fuse(fusion, prefix, [text, ...alone], known.data.length);
     return ranked(againstAlone(scores.map(logSoftmax), facts.contrast), known.data);
   };
-  const choose = asText(answers, (prompt) => fitTurns(fusion, facts, prompt), facts);
+  const fit = (prompt: Prompt): Fitted => fitTurns(fusion, facts, prompt);
+  const choose = asText(answers, fit, facts);
   const generate: Answerer['generate'] = async (prefix, prompt, options) => {
-    if (prompt.question === undefined && writer) return await writer(prefix, prompt, options);
+    const question = prompt.question?.trim();
+    const left =
+      question === undefined || (hasOneOf(question, facts.left ?? []) && fit(prompt).sent === question);
+    if (writer && left) return await writer(prefix, prompt, options);
     const chosen = await choose(prefix, prompt);
-    const first = chosen.sent === prompt.question?.trim();
-    const left = chosen.confidence < (facts.least ?? 0) || hasOneOf(chosen.sent, facts.left ?? []);
-    if (writer && first && left) return await writer(prefix, prompt, options);
+    if (writer && chosen.sent === question && chosen.confidence < (facts.least ?? 0))
+      return await writer(prefix, prompt, options);
     options?.onText?.(chosen.text);
     return chosen;
   };
