@@ -8,6 +8,8 @@ import { benchPage } from './page.ts';
 import { benchSearch } from './searching.ts';
 import { benchWrite } from './writing.ts';
 
+process.env['ORT_DISABLE_TELEMETRY'] = '1'; // before ONNX Runtime is loaded, which the suites do
+
 const suites: Record<string, () => Promise<void>> = {
   index: benchIndex,
   search: benchSearch,

@@ -148,10 +148,10 @@ def calibration_error(p, right, bins=10):
     return 100 * sum(abs(p[place == i].mean() - right[place == i].mean()) * (place == i).mean() for i in set(place))
 
 
-def sureness_scores(rows, answers):
+def sureness_scores(rows, answers, fit):
     """-> calibration error of the probabilities, share of answers that are unsure, and percent right of both sorts."""
     right = np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, answers)])
-    fitted = np.array([p for _, p in answers])
+    fitted = probability(np.array([c for _, c in answers]), fit["scale"], fit["bias"])
     unsure = fitted < LEAST_SURE
     return calibration_error(fitted, right), 100 * unsure.mean(), 100 * right[unsure].mean(), 100 * right[~unsure].mean()
 
@@ -168,8 +168,7 @@ def evaluate(model, data, work, split):
     rows = test_rows(flickr)
     answers, found = answer_scores(model, rows, names, prefixes)
     given = found["photo"]
-    fit = lambda given: fit_sureness(np.array([c for _, c in given]), np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, given)]))
-    facts = {"answer": model.answer.get("sureness"), "generate": model.generate.get("sureness")} if split == "test" else {"answer": fit(found["head"]), "generate": fit(found["decoder"])}
+    fit = model.answer["sureness"] if split == "test" else fit_sureness(np.array([c for _, c in given]), np.array([correct(a, r[7] or r[4]) for r, (a, _) in zip(rows, given)]))
     asked = slice(0, 2500)
     again = looked_again(model, similarity[asked, :500], prefixes[:500], captions[asked])
     unrelated = similarity[np.arange(len(images))[None] != owner[:, None]]
@@ -180,7 +179,7 @@ def evaluate(model, data, work, split):
             "caption": [(cider_score(texts, [c for _, c in flickr]), *bleu_score(texts, [c for _, c in flickr])[:4:3], 100 * (1 - len(set(texts)) / len(texts))) for texts in (written, [text for text, _ in greedy])],
             "unrelated": (float(unrelated.mean()), float(unrelated.std())),
             "answers": answers, "samples": [(n, t, cs[0]) for (n, cs), t in zip(flickr, written)], "rows": [(row, answer) for row, (answer, _) in zip(rows, given)],
-            "memory": memory_scores(model, flickr, dict(zip(names, prefixes))), "sureness": facts, "calibration": sureness_scores(rows, given),
+            "memory": memory_scores(model, flickr, dict(zip(names, prefixes))), "sureness": fit, "calibration": sureness_scores(rows, given, fit),
             "begun": [(n, start, model.caption(images[i:i + 1], prefixes[i:i + 1], start)[0]) for i, n in enumerate(names[:5]) for start in STARTS]}
 
 

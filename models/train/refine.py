@@ -21,15 +21,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from tokenizers import Tokenizer
 
-from balance import chance_of_right, draw, questions_of
+from balance import FROZEN_SHARES, SHARES, chance_of_right, draw, questions_of
 from captions import cider_score
 from common import SEED, annealed, read_flickr, seed_everything, set_rate
 from conversations import make
 from decoder import Photos, batch_loss, collate, pack, to_tokens
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, greedy, sample
 from reward import Reward
+from shown import Looks
 
 
 def sampled_batch(decoder, start, tokenizer, reward, rows, count):
@@ -70,12 +72,13 @@ def dev_captions(prefix, decoder, tokenizer, images, photos):
 def refine(data, work, minutes, photo_count, samples, rate, keep, asked_count, q, frozen):
     seed_everything()
     flickr, tokenizer = read_flickr(data), Tokenizer.from_file(str(work / "decoder-tokenizer.json"))
-    photos, reward = Photos(work), Reward(flickr["train"])
-    prefix, decoder = Prefix(dropout=0.1), Decoder(dropout=0.1)
+    photos, reward = Looks(work, SIZES["queries"]) if frozen else Photos(work), Reward(flickr["train"])
+    prefix, decoder = nn.Identity() if frozen else Prefix(dropout=0.1), Decoder(dropout=0.1)
     saved = torch.load(work / "decoder.pt")
-    prefix.load_state_dict(saved["prefix"]), decoder.load_state_dict(saved["decoder"])
-    prefix.requires_grad_(not frozen)
-    parameters = [p for p in [*prefix.parameters(), *decoder.parameters()] if p.requires_grad]
+    decoder.load_state_dict(saved["decoder"])
+    if not frozen:
+        prefix.load_state_dict(saved["prefix"])
+    parameters = [*prefix.parameters(), *decoder.parameters()]
     optimizer = torch.optim.AdamW([{"params": parameters, "peak": rate}], lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     dev_captions(prefix, decoder, tokenizer, flickr["dev"], photos)
     rng, started, step, share, right = random.Random(SEED), time.time(), 0, 1.0, defaultdict(list)
@@ -95,8 +98,8 @@ def refine(data, work, minutes, photo_count, samples, rate, keep, asked_count, q
             batch, score = sampled_batch(decoder, start.detach(), tokenizer, reward, rows, samples)
             optimizer.zero_grad()
             policy_loss(decoder, start, batch, len(rows) * samples).backward()
-            prefix.train(not frozen), decoder.train()
-            drawn = draw(asked, chances, asked_count)
+            prefix.train(), decoder.train()
+            drawn = draw(asked, chances, asked_count, FROZEN_SHARES if frozen else SHARES)
             chance = torch.zeros(0)
             if drawn:
                 chance = chance_of_right(decoder, prefix(*photos.train([row[0] for _, row in drawn])), tokenizer, [row for _, row in drawn])
@@ -112,11 +115,12 @@ def refine(data, work, minutes, photo_count, samples, rate, keep, asked_count, q
                 print(f"step {step}, rate {share:.2f}: samples' CIDEr {score:.3f}, text loss {told.item():.3f}, {(time.time() - started) / 60:.1f} min,",
                       {kind: round(float(np.mean(ps[-150:])), 3) for kind, ps in right.items()}, flush=True)
     dev_captions(prefix, decoder, tokenizer, flickr["dev"], photos)
-    torch.save({**saved, "prefix": prefix.state_dict(), "decoder": decoder.state_dict()}, work / "decoder.refined.pt")
-    for network, old in ((prefix, saved["prefix"]), (decoder, saved["decoder"])):
-        network.load_state_dict({name: (old[name] + new) / 2 for name, new in network.state_dict().items()})
+    trained = {"decoder": decoder} if frozen else {"prefix": prefix, "decoder": decoder}
+    torch.save({**saved, **{name: network.state_dict() for name, network in trained.items()}}, work / "decoder.refined.pt")
+    for name, network in trained.items():
+        network.load_state_dict({key: (saved[name][key] + new) / 2 for key, new in network.state_dict().items()})
     dev_captions(prefix, decoder, tokenizer, flickr["dev"], photos)
-    torch.save({**saved, "prefix": prefix.state_dict(), "decoder": decoder.state_dict()}, work / "decoder.mean.pt")
+    torch.save({**saved, **{name: network.state_dict() for name, network in trained.items()}}, work / "decoder.mean.pt")
 
 
 if __name__ == "__main__":
@@ -130,6 +134,6 @@ if __name__ == "__main__":
     parser.add_argument("--keep", type=float, default=0.3, help="weight of the texts by people")
     parser.add_argument("--asked", type=int, default=32, help="photos in a batch that a question is asked of")
     parser.add_argument("--q", type=float, default=0.5)
-    parser.add_argument("--frozen", action="store_true", help="leave the query transformer as it is, which the answer head reads too")
+    parser.add_argument("--frozen", action="store_true", help="leave the query transformer as it is, which the answer head reads too: the decoder alone, over what `shown.py` wrote")
     given = parser.parse_args()
     refine(given.data, given.work, given.minutes, given.photos, given.samples, given.rate, given.keep, given.asked, given.q, given.frozen)

@@ -46,7 +46,7 @@ def agreements(texts, often, longest=4):
 
 
 class Starter:
-    """The shipped files behind a few verbs: `see`, `search_vectors`, `caption`, `likelihoods`, and `chosen_all` or `judged_all` for answers."""
+    """The shipped files behind a few verbs: `see`, `search_vectors`, `caption`, `likelihoods`, `answered_all`, or `chosen_all` and `judged_all` of its two sides, for answers."""
 
     def __init__(self, folder):
         folder = Path(folder)
@@ -105,15 +105,29 @@ class Starter:
         shape = (rows, self.generate["heads"], 0, self.generate["headDim"])
         return {f"past_key_values.{i}.{kind}": np.zeros(shape, np.float32) for i in range(self.generate["layers"]) for kind in ("key", "value")}
 
+    def log_likelihoods(self, rows, batch=128):
+        """[(prefix, ids before, ids)] -> log p(ids, end | prefix and what is before), summed over the tokens; shorter rows are filled up at their end."""
+        out, rows = np.empty(len(rows)), [(prefix, before, [*ids, self.generate["eos"][0]]) for prefix, before, ids in rows]
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]) + len(rows[i][2]))
+        for some in (order[i:i + batch] for i in range(0, len(order), batch)):
+            longest = max(len(rows[i][1]) + len(rows[i][2]) for i in some) - 1
+            whole = np.array([[*rows[i][1], *rows[i][2][:-1], *[self.generate["pad"]] * (longest + 1 - len(rows[i][1]) - len(rows[i][2]))] for i in some])
+            x = np.concatenate([np.stack([rows[i][0][:self.generate["imageTokens"]] for i in some]), self.table.run(None, {"input_ids": whole})[0]], 1)
+            positions = np.tile(np.arange(x.shape[1]), (len(x), 1))
+            logits = self.decoder.run(["logits"], {"inputs_embeds": x, "attention_mask": np.ones(x.shape[:2], np.int64), "position_ids": positions, **self.no_past(len(x))})[0]
+            for i, own in zip(some, logits):
+                _, before, ids = rows[i]
+                at = self.generate["imageTokens"] + len(before) - 1
+                out[i] = log_softmax(own[at:at + len(ids)])[np.arange(len(ids)), ids].sum()
+        return out
+
     def likelihoods(self, prefixes, text):
         """-> for each photo, the mean log probability of the text's tokens, its end included"""
-        ids = self.ids(text)
-        x = np.concatenate([prefixes[:, :self.generate["imageTokens"]], np.repeat(self.table.run(None, {"input_ids": np.array([ids])})[0], len(prefixes), 0)], 1)
-        logits = self.decoder.run(["logits"], {"inputs_embeds": x, "attention_mask": np.ones(x.shape[:2], np.int64), "position_ids": np.tile(np.arange(x.shape[1]), (len(x), 1)), **self.no_past(len(x))})[0][:, -len(ids):]
-        return np.take_along_axis(log_softmax(logits), np.array([*ids[1:], self.generate["eos"][0]])[None, :, None], 2)[..., 0].mean(1)
+        start, *ids = self.ids(text)
+        return self.log_likelihoods([(prefix, [start], ids) for prefix in prefixes]) / (len(ids) + 1)
 
-    def chosen_all(self, asked):
-        """[(prefix, question, before)] -> the answer head's answers and their probabilities"""
+    def head_logs(self, asked):
+        """[(prefix, question, before)] -> the answer head's log probabilities, [n, answers]"""
         turn = lambda q, a: self.answer["turnTemplate"].replace("{question}", q).replace("{answer}", a)
         log = log_softmax(self.fused([(prefix, "".join(turn(q, a) for q, a in before) + question) for prefix, question, before in asked], "answers"))
         later = [i for i, (_, _, before) in enumerate(asked) if before]
@@ -121,26 +135,38 @@ class Starter:
             alone = log_softmax(self.fused([asked[i][:2] for i in later], "answers"))
             close = log[later] >= log[later].max(1, keepdims=True) - 4
             log[later] = log_softmax(np.where(close, log[later] - self.answer["contrast"] * np.maximum(alone, alone.max(1, keepdims=True) - 4), -np.inf))
-        best = log.argmax(1)
-        return [(self.answers[i], float(np.exp(row[i]))) for i, row in zip(best, log)]
+        return log
+
+    def chosen_all(self, asked):
+        """[(prefix, question, before)] -> the answer head's answers and their probabilities"""
+        log = self.head_logs(asked)
+        return [(self.answers[i], float(np.exp(row[i]))) for i, row in zip(log.argmax(1), log)]
+
+    def weighed_all(self, asked, log):
+        """-> each question's likeliest answers by the head (numbers) and what the decoder gives them, with their article or without: `weigh.ts`"""
+        facts = self.answer["weighed"]
+        first = (-log).argsort(1, kind="stable")[:, :facts["among"]]
+        either = lambda text: [text, text.removeprefix(facts["article"]) if text.startswith(facts["article"]) else facts["article"] + text]
+        rows = []
+        for (prefix, question, before), numbers in zip(asked, first):
+            prompt = self.prompt(question, before)
+            ids = self.ids(prompt)
+            rows += [(prefix, ids, self.ids(f"{prompt} {text}")[len(ids):]) for number in numbers for text in either(self.answers[number])]
+        return first, np.logaddexp.reduce(self.log_likelihoods(rows).reshape(*first.shape, 2), 2)
 
     def ids(self, prompt):
         return [self.generate["bos"], *self.subwords.encode(prompt, add_special_tokens=False).ids]
 
     def answered_all(self, asked):
-        """What the app answers to [(prefix, question, before)], and the probability of its being right: the head's word, or the decoder's where the head is unsure of a first question, or where it is of a kind left to the decoder."""
-        chosen = self.chosen_all(asked)
-        theirs = lambda question: not set(re.findall(r"[^\W\d_]+", question.lower())).isdisjoint(self.answer["left"])
-        left = [i for i, ((_, question, before), (_, confidence)) in enumerate(zip(asked, chosen)) if not before and (confidence < self.answer["least"] or theirs(question))]
-        out = [(text, self.sure(self.answer, confidence)) for text, confidence in chosen]
-        for i, (text, confidence) in zip(left, self.judged_all([asked[i] for i in left])):
-            out[i] = text, self.sure(self.generate, confidence)
-        return out
-
-    @staticmethod
-    def sure(facts, confidence):
-        odds = np.clip(confidence, 1e-6, 1 - 1e-6)
-        return float(1 / (1 + np.exp(-(facts["sureness"]["scale"] * np.log(odds / (1 - odds)) + facts["sureness"]["bias"]))))
+        """What the app answers to [(prefix, question, before)], and the confidence: of the head's likeliest, the one that head and decoder find likeliest together."""
+        log = self.head_logs(asked)
+        first, theirs = self.weighed_all(asked, log)
+        facts, said = self.answer["weighed"], lambda question: set(re.findall(r"[^\W\d_]+", question.lower()))
+        alone = np.array([not said(question).isdisjoint(facts["left"]) for _, question, _ in asked])[:, None]
+        own = np.take_along_axis(log, first, 1)
+        theirs = np.where(np.isfinite(own), theirs, -np.inf)  # what the contrast ruled out
+        both = log_softmax(np.where(alone, theirs, own + facts["share"] * np.maximum(theirs, theirs.max(1, keepdims=True) - facts["reach"])))
+        return [(self.answers[numbers[row.argmax()]], float(np.exp(row.max()))) for numbers, row in zip(first, both)]
 
     def greedy(self, prefixes, prompts, limit=None, temperature=None, seeds=()):
         """Greedy ids after equally long prompts (ids), one for each prefix, without <eos>; and each text's confidence, as the app computes it.

@@ -46,15 +46,20 @@ def to_int8(values, axis):
 
 
 def share(graph):
-    """What the exporter wrote twice, because the graph uses it twice, is kept once."""
+    """What the exporter wrote twice, because the graph uses it twice, is kept once; so is what it passes on by an `Identity`."""
     first, moved = {}, {}
     for tensor in graph.initializer:
         moved[tensor.name] = first.setdefault((tuple(tensor.dims), tensor.data_type, numpy_helper.to_array(tensor).tobytes()), tensor.name)
+    nodes = []
     for node in graph.node:
         node.input[:] = [moved.get(name, name) for name in node.input]
+        if node.op_type == "Identity" and node.input[0] in moved:
+            moved[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
     once = [tensor for tensor in graph.initializer if moved[tensor.name] == tensor.name]
-    del graph.initializer[:]
-    graph.initializer.extend(once)
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(once), graph.node.extend(nodes)
 
 
 def shrink(path, choose):

@@ -118,8 +118,11 @@ def main(data, work, split):
     answers = iris(library, "ask", "--stdin", lines=[f"{data / 'flickr8k/images' / row[0]}\t{row[2]}" for row in rows])
     right = {}
     for row, answer in zip(rows, answers, strict=True):
-        right.setdefault(row[1], []).append(correct(answer["answer"], row[4]))
-    print(table(["question", "asked", "right"], [[k, str(len(v)), f"{100 * np.mean(v):.1f}"] for k, v in right.items()]))
+        right.setdefault(row[1], []).append((row[3], correct(answer["answer"], row[4])))
+    share = lambda hits: 100 * np.mean([h for _, h in hits])
+    even = lambda hits: np.mean([share([hit for hit in hits if hit[0] == one]) for one in {t for t, _ in hits} if " " not in one])
+    print(table(["question", "asked", "right", "mean over the true answers"],
+                [[kind, str(len(hits)), f"{share(hits):.1f}", f"{even(hits):.1f}" if kind in ("colour", "number") else ""] for kind, hits in right.items()]))
 
 
 if __name__ == "__main__":

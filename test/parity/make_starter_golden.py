@@ -1,19 +1,23 @@
 """Writes the golden files of the starter: what its PyTorch original gives for a few photos, questions and queries.
 
-python test/parity/make_starter_golden.py WORK MODEL_FOLDER PHOTO_FOLDER [--check]
+python test/parity/make_starter_golden.py WORK MODEL_FOLDER PHOTO_FOLDER [--check] [--decoder]
 
 WORK is the work folder of models/train, with the trained float32 weights. starter.json has, for some photos,
-the image embedding, the greedy caption, one greedy answer, the answer head's five likeliest, its three likeliest after a turn, and the caption
-that `runtime.py` chooses among several from the shipped files; and for some queries the text embedding.
+the image embedding, the greedy caption, one greedy answer, the answer head's five likeliest, the three likeliest that the decoder weighed, the same after a
+turn, and the caption that `runtime.py` chooses among several from the shipped files; and for some queries the text embedding.
 A text is cut where the original itself first nearly ties between two tokens: which one wins there is no matter
 of correctness, and all that follows hangs on it. That is decided from the original alone, never from what the
 ONNX files give; captionWhole and answerWhole say where nothing was cut.
+--decoder leaves the vectors and the head's answers as they are: a WORK by recover.py knows those networks only as they
+were stored, and what is stored is to be compared with what was trained. (What the decoder weighed is by the head as stored.)
 tokenizers.json has the ids of both tokenizers over strings that break tokenizers. --check also runs the shipped
 ONNX files on the same photos and reports cosines and differing ids.
 """
 
 import argparse
 import itertools
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -26,7 +30,7 @@ from transformers import PreTrainedTokenizerFast
 
 from common import to_pixels, write_json
 from export import MAX_TOKENS, WEIGHT, load_models
-from language import BOS, causal_bias, greedy
+from language import BOS, EOS, causal_bias, greedy
 from runtime import Starter
 
 LEAST_LEAD = 0.05
@@ -35,6 +39,7 @@ QUERIES = ["a dog running in the snow", "great white shark", "two children on a 
            "people riding bicycles down a busy street at night", "red", "日本の庭"]
 QUESTIONS = ["what is in the picture?", "is this indoors or outdoors?", "is there a dog?", "how many people are there?",
              "what colour is the sky?", "where was this taken?", "is there a person?", "what animal is this?"]
+LATER = "what are they doing?"
 STRINGS = [
     "", " ", "  ", "\t", "\n", "\r\n", "a", "A", "a photo of a dog", "A Photo Of A DOG.", " leading space", "trailing space ", "two  spaces   three", "tab\tinside", "line\nbreak", "\n\n\n",
     "don't can't we'll I'm she's they've he'd", "it's Sam's dogs'", "e-mail well-known t-shirt", "3.14 1,000,000 1e-5 50% $9.99", "0123456789", "12 345 6789", "#hashtag @name a_b_c", "!!!???...", "--- ***", "(a) [b] {c} <d>",
@@ -80,12 +85,30 @@ def decided(decoder, prefix, prompt, written):
     return close.index(True) if True in close else len(close)
 
 
+def told(decoder, prefix, before, ids):
+    """log p(ids, end | prefix and what is before)"""
+    hidden, _ = decoder(torch.cat([prefix, decoder.embed(torch.tensor([[*before, *ids]]))], 1), torch.arange(prefix.shape[1] + len(before) + len(ids))[None],
+                        causal_bias(torch.ones(1, prefix.shape[1] + len(before) + len(ids)), prefix.shape[1] + len(before) + len(ids)))
+    logs = decoder.logits(hidden[0, prefix.shape[1] + len(before) - 1:]).log_softmax(-1)
+    return logs[torch.arange(len(ids) + 1), [*ids, EOS]].sum()
+
+
+def weighed(decoder, prefix, starter, log, question, before=()):
+    """The head's log probabilities -> the likeliest after the decoder weighed them, by their numbers."""
+    facts, prompt = starter.answer["weighed"], starter.prompt(question, before)
+    start, first = starter.ids(prompt), log.topk(facts["among"])
+    either = lambda text: [text, text.removeprefix(facts["article"]) if text.startswith(facts["article"]) else facts["article"] + text]
+    theirs = torch.stack([torch.stack([told(decoder, prefix, start, starter.ids(f"{prompt} {text}")[len(start):]) for text in either(starter.answers[i])]).logsumexp(0) for i in first.indices])
+    theirs = theirs.masked_fill(first.values.isinf(), float("-inf"))
+    both = theirs if any(word in re.findall("[a-z]+", question.lower()) for word in facts["left"]) else first.values + facts["share"] * theirs.clamp(min=theirs.max() - facts["reach"])
+    return torch.zeros_like(log).scatter(0, first.indices, both.softmax(-1))
+
+
 def after_turn(text, answering, search, shown, contrast):
-    """The probabilities of what they are doing, after the question for a person and the answer yes."""
-    question = "what are they doing?"
+    """The head's log probabilities of what they are doing, after the question for a person and the answer yes."""
     later, alone = (answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
-                    for read in (text_inputs(search, f"{before}{question}") for before in ("is there a person? yes ", "")))
-    return (later - contrast * alone.clamp(min=alone.max() - 4)).masked_fill(later < later.max() - 4, float("-inf")).softmax(-1)
+                    for read in (text_inputs(search, f"{before}{LATER}") for before in ("is there a person? yes ", "")))
+    return (later - contrast * alone.clamp(min=alone.max() - 4)).masked_fill(later < later.max() - 4, float("-inf")).log_softmax(-1)
 
 
 @torch.no_grad()
@@ -106,10 +129,11 @@ def golden(work, folder, photos, weight):
             sure = decided(decoder, prefix, start, written)
             row |= {f"{name}Ids": written[:sure], f"{name}Whole": sure > len(written), name: starter.decode(written)}
         read = text_inputs(search, question)
-        best = answering(text(**read)[1], read["attention_mask"], shown)[0].softmax(-1).topk(5)
-        listed = lambda best: [{"text": known[i], "probability": round(p, 6)} for p, i in zip(best.values.tolist(), best.indices.tolist())]
-        row["answers"] = listed(best)
-        row["follow"] = listed(after_turn(text, answering, search, shown, starter.answer["contrast"]).topk(3))
+        log = answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
+        listed = lambda chances, most: [{"text": known[i], "probability": round(p, 6)} for p, i in zip(*map(torch.Tensor.tolist, chances.topk(most)))]
+        row["answers"], row["weighed"] = listed(log.exp(), 5), listed(weighed(decoder, prefix, starter, log, question), 3)
+        later = after_turn(text, answering, search, shown, starter.answer["contrast"])
+        row["follow"] = listed(weighed(decoder, prefix, starter, later, LATER, [("is there a person?", "yes")]), 3)
         row["chosen"] = starter.caption(*starter.see(pixels[None]))[0]
         rows.append(row)
     queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in QUERIES]
@@ -132,9 +156,19 @@ def check(values, starter, folder):
         print(f"{row['query']}: cosine {cosine(vector, row['embedding']):.6f}")
 
 
-def main(work, folder, photo_folder, weight, also_check):
+def keep_trained(values, before):
+    """What the networks gave before they were stored, in place of what they give since."""
+    values["queries"] = before["queries"]
+    for row, old in zip(values["photos"], before["photos"], strict=True):
+        assert (row["photo"], row["question"]) == (old["photo"], old["question"]), row["photo"]
+        row |= {"embedding": old["embedding"], "answers": old["answers"]}
+
+
+def main(work, folder, photo_folder, weight, also_check, decoder):
     photos = sorted(p for p in photo_folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     values, starter = golden(work, folder, photos, weight)
+    if decoder:
+        keep_trained(values, json.loads((HERE / "starter.json").read_text("utf-8")))
     write_json(HERE / "starter.json", values)
     write_json(HERE / "tokenizers.json", {"search": tokenizer_rows(folder, starter.embed), "decoder": tokenizer_rows(folder, starter.generate)})
     if also_check:
@@ -148,5 +182,6 @@ if __name__ == "__main__":
     parser.add_argument("photos", type=Path)
     parser.add_argument("--weight", type=float, default=WEIGHT)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--decoder", action="store_true")
     arguments = parser.parse_args()
-    main(arguments.work, arguments.folder, arguments.photos, arguments.weight, arguments.check)
+    main(arguments.work, arguments.folder, arguments.photos, arguments.weight, arguments.check, arguments.decoder)

@@ -112,7 +112,7 @@ async function* openMembers(part: Part, opening: Opening): AsyncGenerator<Member
     switch (answer?.family) {
       case 'fusion':
         // After the writer, whose questions it takes over.
-        yield await openAnswerer(opening, answer, writer?.generate);
+        yield await openAnswerer(opening, answer, writer);
     }
   }
 }

@@ -109,7 +109,7 @@ describe.each(rows)('$name', ({ row }) => {
 
   it.runIf(answer)('takes what the question alone would be answered away from what it is after its turns', async () => {
     const contrast = 0.6;
-    const facts = { turnTemplate: '{question} {answer} ', contrast, least: 1 };
+    const facts = { turnTemplate: '{question} {answer} ', contrast };
     const talks = await row.edited((manifest) => Object.assign((manifest as unknown as Edited).answer, facts));
     const [{ prefix = new Float32Array() } = {}] = (await talks.see?.(pixels)) ?? [];
     const logs = async (text: string): Promise<Map<string, number>> =>

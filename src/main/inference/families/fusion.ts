@@ -23,6 +23,7 @@ import { logSoftmax } from '../sampling.ts';
 import type { Session } from '../session.ts';
 import { floats } from '../tensors.ts';
 import type { Tokenizer } from '../tokenizer.ts';
+import { hasOneOf, weigh, weighedSchema } from '../weigh.ts';
 import { sureness } from '../writer.ts';
 import { textFeeds } from './dual-encoder.ts';
 
@@ -58,10 +59,8 @@ export const fusionAnswerSchema = z.strictObject({
    * is what the turns say and not what is commonest; as classifier-free guidance does (Ho and Salimans 2022).
    */
   contrast: z.number().min(0).max(1).optional(),
-  /** Below this probability of the likeliest the model's writer, if it has one, answers a question without turns. */
-  least: z.number().min(0).max(1).optional(),
-  /** Words of questions ("many") that the writer answers better: it answers those without turns. */
-  left: z.array(z.string().min(1)).optional(),
+  /** How the model's writer, if it has one, weighs the likeliest answers. */
+  weighed: weighedSchema.optional(),
   sureness: surenessFacts.optional(),
 });
 
@@ -80,11 +79,11 @@ const contrastReach = 4;
 
 export type Answerer = Required<Pick<Model, 'answers' | 'generate' | 'close'>>;
 
-/** Opens answers as classes; captions, and what it cannot answer, are left to the `writer`. Throws AppError('model'). */
+/** Opens answers as classes, which the `writer` may weigh; captions are the writer's. Throws AppError('model'). */
 export async function openAnswerer(
   opening: Opening,
   facts: FusionAnswerManifest,
-  writer?: Model['generate'],
+  writer?: Partial<Pick<Model, 'generate' | 'score'>>,
 ): Promise<Answerer> {
   const path = join(opening.dir, facts.answers);
   const known = z
@@ -97,16 +96,11 @@ export async function openAnswerer(
     const scores = await fuse(fusion, prefix, [text, ...alone], known.data.length);
     return ranked(againstAlone(scores.map(logSoftmax), facts.contrast), known.data);
   };
-  const fit = (prompt: Prompt): Fitted => fitTurns(fusion, facts, prompt);
-  const choose = asText(answers, fit, facts);
+  const choose = asText(answers, (prompt) => fitTurns(fusion, facts, prompt), facts, writer?.score);
   const generate: Answerer['generate'] = async (prefix, prompt, options) => {
-    const question = prompt.question?.trim();
-    const left =
-      question === undefined || (hasOneOf(question, facts.left ?? []) && fit(prompt).sent === question);
-    if (writer && left) return await writer(prefix, prompt, options);
-    const chosen = await choose(prefix, prompt);
-    if (writer && chosen.sent === question && chosen.confidence < (facts.least ?? 0))
-      return await writer(prefix, prompt, options);
+    if (writer?.generate && prompt.question === undefined)
+      return await writer.generate(prefix, prompt, options);
+    const chosen = await choose(prefix, prompt, options?.signal);
     options?.onText?.(chosen.text);
     return chosen;
   };
@@ -116,6 +110,7 @@ export async function openAnswerer(
 /** A text's answers, likeliest first; `alone`: the question without its turns, for the contrast. */
 type Among = (prefix: Float32Array, text: string, alone?: readonly string[]) => Promise<Answered[]>;
 
+/** Likeliest first, of log probabilities. */
 function ranked(logs: Float32Array, texts: readonly string[]): Answered[] {
   return texts
     .map((text, at) => ({ text, probability: Math.exp(logs[at] ?? -Infinity) }))
@@ -139,12 +134,15 @@ function asText(
   answers: Among,
   fit: (prompt: Prompt) => Fitted,
   facts: FusionAnswerManifest,
-): (prefix: Float32Array, prompt: Prompt) => Promise<Generated> {
-  return async (prefix, prompt) => {
+  score: Model['score'],
+): (prefix: Float32Array, prompt: Prompt, signal?: AbortSignal) => Promise<Generated> {
+  return async (prefix, prompt, signal) => {
     if (!prompt.question?.trim())
       throw new AppError('bad-request', 'This model answers questions and writes no captions. Ask it one.');
-    const { sent, droppedTurns, alone } = fit(prompt);
-    const all = await answers(prefix, sent, facts.contrast === undefined ? [] : alone);
+    const { sent, droppedTurns, turns, alone } = fit(prompt);
+    const own = await answers(prefix, sent, facts.contrast === undefined ? [] : alone);
+    const asked = { prompt: { question: prompt.question, history: turns }, ...(signal && { signal }) };
+    const all = score && facts.weighed ? await weigh(score, prefix, own, facts.weighed, asked) : own;
     const [{ text, probability } = { text: '', probability: 0 }] = all;
     const told = { text, tokens: [], confidence: probability, sent, droppedTurns };
     const sure = facts.sureness && { sureness: sureness(probability, facts.sureness) };
@@ -159,6 +157,8 @@ function asText(
 interface Fitted {
   sent: string;
   droppedTurns: number;
+  /** Those in `sent`. */
+  turns: readonly Turn[];
   /** The question by itself, where turns are before it. */
   alone: string[];
 }
@@ -182,7 +182,8 @@ function fitTurns(
     kept += 1;
   }
   const droppedTurns = (turnTemplate === undefined ? history : needed).length - kept;
-  return { sent, droppedTurns, alone: kept > 0 ? [question.trim()] : [] };
+  const turns = needed.slice(needed.length - kept);
+  return { sent, droppedTurns, turns, alone: kept > 0 ? [question.trim()] : [] };
 }
 
 /** All turns, or of a model with `pronouns` the one that says what is meant. */
@@ -196,11 +197,6 @@ function neededTurns(
   if (!refers(question)) return [];
   const naming = history.findLast((turn) => !refers(turn.question)) ?? history.at(-1);
   return naming ? [naming] : [];
-}
-
-function hasOneOf(text: string, words: readonly string[]): boolean {
-  const own = text.toLowerCase().split(/[^\p{L}]+/u);
-  return own.some((word) => words.includes(word));
 }
 
 function asTurn(template: string, { question, answer }: Turn): string {
