@@ -76,10 +76,11 @@ export async function scoreTexts<Cache>(
   language: Language<Cache>,
   prefix: Float32Array,
   texts: readonly string[],
-  { prompt = {}, prior = false, end = false, signal }: ScoreOptions,
+  { prompt = {}, prior = false, end = false, onPrompt, signal }: ScoreOptions,
 ): Promise<Scored[]> {
   if (texts.length === 0) return [];
   const fitted = fitBeside(language, texts, prompt, renderOf(language, prefix));
+  onPrompt?.(fitted.text, fitted.droppedTurns);
   const [stop = 0] = language.facts.eos;
   const ids = texts.map((text) => [...tokensAfter(language, fitted, prompt, text), ...(end ? [stop] : [])]);
   const seen = await logLikelihoods(language.decoder([prefix], fitted, prompt), ids, signal);

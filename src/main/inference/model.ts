@@ -170,6 +170,8 @@ export interface ScoreOptions {
   prior?: boolean;
   /** Counts the end as a text's last token: how likely the text is with nothing after it. */
   end?: boolean;
+  /** Told what the texts follow, and how many turns of the history were left out for want of room. */
+  onPrompt?: (sent: string, droppedTurns: number) => void;
   signal?: AbortSignal;
 }
 

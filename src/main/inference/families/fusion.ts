@@ -139,12 +139,15 @@ function asText(
   return async (prefix, prompt, signal) => {
     if (!prompt.question?.trim())
       throw new AppError('bad-request', 'This model answers questions and writes no captions. Ask it one.');
-    const { sent, droppedTurns, turns, alone } = fit(prompt);
-    const own = await answers(prefix, sent, facts.contrast === undefined ? [] : alone);
-    const asked = { prompt: { question: prompt.question, history: turns }, ...(signal && { signal }) };
+    const { alone, ...fitted } = fit(prompt);
+    let read = fitted;
+    const own = await answers(prefix, fitted.sent, facts.contrast === undefined ? [] : alone);
+    // The writer reads all turns: "how many are there?" may mean what an earlier one named, without saying so.
+    const onPrompt = (sent: string, droppedTurns: number): void => void (read = { sent, droppedTurns });
+    const asked = { prompt, onPrompt, ...(signal && { signal }) };
     const all = score && facts.weighed ? await weigh(score, prefix, own, facts.weighed, asked) : own;
     const [{ text, probability } = { text: '', probability: 0 }] = all;
-    const told = { text, tokens: [], confidence: probability, sent, droppedTurns };
+    const told = { text, tokens: [], confidence: probability, ...read };
     const sure = facts.sureness && { sureness: sureness(probability, facts.sureness) };
     return {
       ...told,
@@ -157,8 +160,6 @@ function asText(
 interface Fitted {
   sent: string;
   droppedTurns: number;
-  /** Those in `sent`. */
-  turns: readonly Turn[];
   /** The question by itself, where turns are before it. */
   alone: string[];
 }
@@ -182,8 +183,7 @@ function fitTurns(
     kept += 1;
   }
   const droppedTurns = (turnTemplate === undefined ? history : needed).length - kept;
-  const turns = needed.slice(needed.length - kept);
-  return { sent, droppedTurns, turns, alone: kept > 0 ? [question.trim()] : [] };
+  return { sent, droppedTurns, alone: kept > 0 ? [question.trim()] : [] };
 }
 
 /** All turns, or of a model with `pronouns` the one that says what is meant. */
