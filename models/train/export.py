@@ -37,7 +37,7 @@ CANDIDATES = {"count": 8, "temperature": 0.5, "likelihood": 0.1, "agreement": 0.
 # How many of the head's likeliest answers the decoder weighs, and what its log probability counts, by the dev split; of numbers it alone counts.
 WEIGHED = {"among": 8, "share": 0.75, "reach": 2, "article": "a ", "left": ["many"]}
 # How much of what the question alone would be answered is taken away from what it is answered after its turns, by the dev split.
-CONTRAST = 0.4
+CONTRAST = 0.5
 
 
 class Larger(nn.Module):

@@ -93,10 +93,10 @@ def told(decoder, prefix, before, ids):
     return logs[torch.arange(len(ids) + 1), [*ids, EOS]].sum()
 
 
-def weighed(decoder, prefix, starter, log, question, before=()):
+def weighed(decoder, prefix, starter, log, question, before=(), more=0):
     """The head's log probabilities -> the likeliest after the decoder weighed them, by their numbers."""
     facts, prompt = starter.answer["weighed"], starter.prompt(question, before)
-    start, first = starter.ids(prompt), log.topk(facts["among"])
+    start, first = starter.ids(prompt), log.topk(facts["among"] + more)
     either = lambda text: [text, text.removeprefix(facts["article"]) if text.startswith(facts["article"]) else facts["article"] + text]
     theirs = torch.stack([torch.stack([told(decoder, prefix, start, starter.ids(f"{prompt} {text}")[len(start):]) for text in either(starter.answers[i])]).logsumexp(0) for i in first.indices])
     theirs = theirs.masked_fill(first.values.isinf(), float("-inf"))
@@ -104,11 +104,11 @@ def weighed(decoder, prefix, starter, log, question, before=()):
     return torch.zeros_like(log).scatter(0, first.indices, both.softmax(-1))
 
 
-def after_turn(text, answering, search, shown, contrast):
+def after_turn(text, answering, search, shown, contrast, reach=4):
     """The head's log probabilities of what they are doing, after the question for a person and the answer yes."""
     later, alone = (answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
                     for read in (text_inputs(search, f"{before}{LATER}") for before in ("is there a person? yes ", "")))
-    return (later - contrast * alone.clamp(min=alone.max() - 4)).masked_fill(later < later.max() - 4, float("-inf")).log_softmax(-1)
+    return (later - contrast * alone.clamp(min=alone.max() - 4)).masked_fill(later < later.max() - reach, float("-inf")).log_softmax(-1)
 
 
 @torch.no_grad()
@@ -132,8 +132,10 @@ def golden(work, folder, photos, weight):
         log = answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
         listed = lambda chances, most: [{"text": known[i], "probability": round(p, 6)} for p, i in zip(*map(torch.Tensor.tolist, chances.topk(most)))]
         row["answers"], row["weighed"] = listed(log.exp(), 5), listed(weighed(decoder, prefix, starter, log, question), 3)
-        later = after_turn(text, answering, search, shown, starter.answer["contrast"])
-        row["follow"] = listed(weighed(decoder, prefix, starter, later, LATER, [("is there a person?", "yes")]), 3)
+        follow = lambda reach=4, more=0: weighed(decoder, prefix, starter, after_turn(text, answering, search, shown, starter.answer["contrast"], reach), LATER, [("is there a person?", "yes")], more)
+        row["follow"] = listed(follow(), 3)
+        # Which answers are just among those that are weighed is no matter of correctness either.
+        row["followSteady"] = all(bool((follow(reach, more) - follow()).abs().max() < 0.05) for reach, more in ((4, 1), (4, -1), (3.7, 0), (4.3, 0)))
         row["chosen"] = starter.caption(*starter.see(pixels[None]))[0]
         rows.append(row)
     queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in QUERIES]
