@@ -86,8 +86,13 @@ describe.skipIf(!hasChromium())('hostile words and sites', () => {
       const panel = page.getByRole('complementary');
       await eventually(() => panel.locator('h2').textContent()).toBe(payload);
       await page.keyboard.press('t');
-      await page.getByLabel('Ask about this photo').fill(payload);
-      await page.keyboard.press('Enter');
+      const field = page.getByLabel('Ask about this photo');
+      await field.fill(payload);
+      // Until the photo is known to be there a question stays in the field.
+      await eventually(async () => {
+        if ((await field.inputValue()) !== '') await page.keyboard.press('Enter');
+        return await field.inputValue();
+      }).toBe('');
       await panel.getByText('What the model was given').click();
     }
     await page.getByRole('searchbox').fill('<script>');
