@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { eventually, hasChromium } from './browser.ts';
 import { fakePages } from './fake-pages.ts';
+import { fakeEngine } from '../web/fake-engine.ts';
 
 describe.skipIf(!hasChromium())('a photo', () => {
   const pages = fakePages();
@@ -84,6 +85,24 @@ describe.skipIf(!hasChromium())('a photo', () => {
     await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await page.getByText(answered).waitFor({ state: 'detached' });
     expect((await pages.engine.photo({ id: 2 })).chat).toEqual([]);
+  });
+
+  test('an answer stays where the photo’s record, asked for before it, comes after it', async () => {
+    const engine = fakeEngine({ wordMs: 0 });
+    const answer = Promise.withResolvers<undefined>();
+    const slow: typeof engine.photo = async (args) => {
+      const record = await engine.photo(args);
+      await answer.promise;
+      return record;
+    };
+    const page = await pages.show({ ...engine, photo: slow });
+    await page.getByRole('option', { name: 'IMG_1002.jpg' }).click();
+    await page.getByLabel('Ask about this photo').fill('what is this?');
+    await page.keyboard.press('Enter');
+    await page.getByText(answered).waitFor();
+    answer.resolve(undefined);
+    await page.locator('aside .body[aria-busy=false]').waitFor();
+    expect(await page.getByText(answered).count()).toBe(1);
   });
 
   test('Stop ends the answer in the engine too, and keeps what was said', async () => {

@@ -55,10 +55,13 @@ export class OpenPhoto {
   }
 
   async load(): Promise<void> {
+    const { messages } = this.conversation;
     try {
       this.details = await api.photo({ id: this.id });
       this.pointed = null;
-      if (!this.conversation.busy) this.conversation.messages = this.details.chat;
+      // What was said in the meantime is newer than this record of the talk.
+      if (!this.conversation.busy && this.conversation.messages === messages)
+        this.conversation.messages = this.details.chat;
       this.error = null;
     } catch (error) {
       this.error = reasonOf(error);
