@@ -30,7 +30,6 @@ async function timed(photos: number, work: () => Promise<void>): Promise<Measure
 }
 
 export async function benchIndex(): Promise<void> {
-  process.env['ORT_DISABLE_TELEMETRY'] = '1';
   const { folder, origin } = await photosToMeasure();
   const model = await loadModel(path.join(places.root, 'models/iris-starter'), ['vision'], {
     provider: 'cpu',

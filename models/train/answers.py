@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from balance import SHARES, draw, evenly, questions_of
 from common import annealed, read_flickr, seed_everything, set_rate
 from decoder import Photos, Sentences
-from evaluate import correct
+from evaluate import correct, even_share
 from fusion import CELLS, SHOWN, Fusion, Memory
 from itc import cached, keep, load_text, pad, read
 from language import Prefix
@@ -177,9 +177,9 @@ def dev_scores(work, flickr, seen, memory, fusion, answers):
     found, other = answered([p for p, _ in asked]), answered([place[moved[p]] for p, _ in asked])
     right = lambda given: np.array([correct(a, r[7] or r[4]) for a, r in zip(given, rows)])
     kinds, truth = np.array([r[1] for r in rows]), np.array([r[3] for r in rows])
-    even = lambda hits, kind: np.mean([hits[(kinds == kind) & (truth == one)].mean() for one in set(truth[kinds == kind]) if " " not in one])
+    even = lambda hits, kind: even_share(hits[kinds == kind], truth[kinds == kind])
     line = [f"{kind} {100 * right(found)[kinds == kind].mean():.1f} ({100 * right(other)[kinds == kind].mean():.1f})" for kind in dict.fromkeys(kinds)]
-    line += [f"even {kind} {100 * even(right(found), kind):.1f} ({100 * even(right(other), kind):.1f})" for kind in ("colour", "number")]
+    line += [f"even {kind} {even(right(found), kind):.1f} ({even(right(other), kind):.1f})" for kind in ("colour", "number")]
     said = found[len(rows):]
     line.append(f"memory {100 * np.mean([a != b for a, b in zip(said[::2], said[1::2])]):.0f} of {len(pairs)}")
     memory.train(), fusion.train()

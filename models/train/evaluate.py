@@ -74,6 +74,11 @@ def correct(answer, accepted):
     return any(answer == a or answer.startswith(a + " ") for a in map(plain, accepted.split("|")) if a)
 
 
+def even_share(hits, truths):
+    """Percent right by the mean over the true answers, each counting the same however often it is asked for; those of two words are left out."""
+    return 100 * np.mean([np.mean([hit for hit, truth in zip(hits, truths) if truth == one]) for one in set(truths) if " " not in one])
+
+
 def ask_all(answer, rows, prefix_of):
     """-> each row's answer and its confidence (of the second question of a conversation, after the model's own first answer)."""
     first = answer([(prefix_of[row[0]], row[2], ()) for row in rows])
@@ -100,12 +105,11 @@ def answer_scores(model, rows, names, prefixes):
         accepted = [rows[i][7 if kind == "second turn" else 4] for i in chosen]
         given = [rows[i][6 if kind == "second turn" else 3] for i in chosen]
         right = lambda texts: np.array([correct(t, a) for t, a in zip(texts, accepted)])
-        by_truth = lambda hits: 100 * np.mean([hits[[g == one for g in given]].mean() for one in set(given) if " " not in one])
         common, score = max(((t, 100 * right([t] * len(chosen)).mean()) for t in dict.fromkeys(given)), key=lambda pair: pair[1])
         hits = {way: right([answers[i][0] for i in chosen]) for way, answers in found.items()}
         line = {"kind": kind, "asked": len(chosen), "common": common, "common right": score, **{way: 100 * h.mean() for way, h in hits.items()}}
         if kind in ("colour", "number"):
-            line |= {f"even {way}": by_truth(h) for way, h in hits.items()}
+            line |= {f"even {way}": even_share(h, given) for way, h in hits.items()}
         lines.append(line)
     return lines, found
 

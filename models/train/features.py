@@ -60,13 +60,13 @@ def view(path, kind, seed):
     return to_pixels(image)
 
 
-def extract(session, paths, kind, target, batch=16):
+def extract(run, paths, kind, target, shapes, batch=16):
+    """Stores what `run(pixels)` gives of each photo, unless it is there: the first in `target`, others beside it by the names in `shapes`."""
     if target.exists():
         return
     part = target.with_suffix(".part.npy")
-    beside = lambda name: target.with_name(f"{name}.{target.name}")
-    create = lambda path, *shape: np.lib.format.open_memmap(path, "w+", np.float16, (len(paths), *shape))
-    arrays = create(part, 49, 1280), create(beside("early"), 88, 14, 14), create(beside("small"), 3, 28, 28)
+    beside = lambda name: target.with_name(f"{name}.{target.name}") if name else part
+    arrays = [np.lib.format.open_memmap(beside(name), "w+", np.float16, (len(paths), *shape)) for name, shape in shapes.items()]
     started = time.time()
     with ThreadPoolExecutor(2) as pool:
         load = lambda start: [pool.submit(view, p, kind, f"{kind}/{p.name}") for p in paths[start:start + batch]]
@@ -74,7 +74,7 @@ def extract(session, paths, kind, target, batch=16):
         for start in range(0, len(paths), batch):
             pixels = np.stack([f.result() for f in waiting])
             waiting = load(start + batch)
-            for array, values in zip(arrays, session.run(None, {"pixels": pixels})):
+            for array, values in zip(arrays, run(pixels), strict=True):
                 array[start:start + batch] = values
     for array in arrays:
         array.flush()
@@ -101,16 +101,18 @@ def main(data, work):
     torch.onnx.export(Grid(load_backbone()), torch.zeros(2, 3, SIZE, SIZE), str(onnx_path), input_names=["pixels"], output_names=["grid", "early", "small"],
                       dynamic_axes={name: {0: "n"} for name in ("pixels", "grid", "early", "small")}, opset_version=17, dynamo=False)
     session = onnxruntime.InferenceSession(str(onnx_path), providers=["CPUExecutionProvider"])
+    shapes = {"": (49, 1280), "early": (88, 14, 14), "small": (3, 28, 28)}
+    store = lambda *what: extract(lambda pixels: session.run(None, {"pixels": pixels}), *what, shapes)
     flickr = read_flickr(data)
     photos = lambda split: [data / "flickr8k/images" / name for name, _ in flickr[split]]
     samples = [data / "imagenet-samples" / name for name, _ in read_imagenet_samples(data)]
     for split in ("dev", "train"):
-        extract(session, photos(split), "plain", work / f"{split}.plain.npy")
+        store(photos(split), "plain", work / f"{split}.plain.npy")
     for kind in ("fill", "cover"):
-        extract(session, samples, kind, work / f"samples.{kind}.npy")
+        store(samples, kind, work / f"samples.{kind}.npy")
     embed_class_names(work)
     for kind in ["mirror", *(f"crop{i}" for i in range(CROPS))]:
-        extract(session, photos("train"), kind, work / f"train.{kind}.npy")
+        store(photos("train"), kind, work / f"train.{kind}.npy")
 
 
 if __name__ == "__main__":

@@ -142,16 +142,23 @@ class Starter:
         log = self.head_logs(asked)
         return [(self.answers[i], float(np.exp(row[i]))) for i, row in zip(log.argmax(1), log)]
 
+    def either(self, text):
+        """An answer as it is, and with its article or without."""
+        article = self.answer["weighed"]["article"]
+        return [text, text.removeprefix(article) if text.startswith(article) else article + text]
+
+    def left(self, question):
+        """Whether the decoder alone decides."""
+        return not set(re.findall(r"[^\W\d_]+", question.lower())).isdisjoint(self.answer["weighed"]["left"])
+
     def weighed_all(self, asked, log):
         """-> each question's likeliest answers by the head (numbers) and what the decoder gives them, with their article or without: `weigh.ts`"""
-        facts = self.answer["weighed"]
-        first = (-log).argsort(1, kind="stable")[:, :facts["among"]]
-        either = lambda text: [text, text.removeprefix(facts["article"]) if text.startswith(facts["article"]) else facts["article"] + text]
+        first = (-log).argsort(1, kind="stable")[:, :self.answer["weighed"]["among"]]
         rows = []
         for (prefix, question, before), numbers in zip(asked, first):
             prompt = self.prompt(question, before)
             ids = self.ids(prompt)
-            rows += [(prefix, ids, self.ids(f"{prompt} {text}")[len(ids):]) for number in numbers for text in either(self.answers[number])]
+            rows += [(prefix, ids, self.ids(f"{prompt} {text}")[len(ids):]) for number in numbers for text in self.either(self.answers[number])]
         return first, np.logaddexp.reduce(self.log_likelihoods(rows).reshape(*first.shape, 2), 2)
 
     def ids(self, prompt):
@@ -161,8 +168,7 @@ class Starter:
         """What the app answers to [(prefix, question, before)], and the confidence: of the head's likeliest, the one that head and decoder find likeliest together."""
         log = self.head_logs(asked)
         first, theirs = self.weighed_all(asked, log)
-        facts, said = self.answer["weighed"], lambda question: set(re.findall(r"[^\W\d_]+", question.lower()))
-        alone = np.array([not said(question).isdisjoint(facts["left"]) for _, question, _ in asked])[:, None]
+        facts, alone = self.answer["weighed"], np.array([self.left(question) for _, question, _ in asked])[:, None]
         own = np.take_along_axis(log, first, 1)
         theirs = np.where(np.isfinite(own), theirs, -np.inf)  # what the contrast ruled out
         both = log_softmax(np.where(alone, theirs, own + facts["share"] * np.maximum(theirs, theirs.max(1, keepdims=True) - facts["reach"])))

@@ -8,32 +8,18 @@ asked about, and a step is cheap. The crops are other ones than those of `featur
 
 import random
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from common import read_flickr
-from features import view
+from features import extract
 from fusion import SHOWN
 from language import SIZES
 from runtime import Starter
 
 VIEWS = ("plain", "mirror", "crop10", "crop11", "crop12", "crop13")
-
-
-def write(model, paths, kind, target, batch=16):
-    part, started = target.with_suffix(".part.npy"), time.time()
-    out = np.lib.format.open_memmap(part, "w+", np.float16, (len(paths), SHOWN, SIZES["width"]))
-    with ThreadPoolExecutor(2) as pool:
-        for at in range(0, len(paths), batch):
-            pixels = np.stack([*pool.map(lambda path: view(path, kind, f"{kind}/{path.name}"), paths[at:at + batch])])
-            out[at:at + batch] = model.vision.run(["image_tokens"], {"pixel_values": pixels})[0]
-    out.flush()
-    part.rename(target)
-    print(f"{target.name}: {len(paths) / (time.time() - started):.0f} photos a second", flush=True)
 
 
 class Looks:
@@ -54,9 +40,12 @@ class Looks:
 
 def main(data, work, folder):
     flickr, model = read_flickr(data), Starter(folder)
+    show = lambda pixels: model.vision.run(["image_tokens"], {"pixel_values": pixels})
     for split, views in (("dev", VIEWS[:1]), ("train", VIEWS)):
         for kind in views:
-            write(model, [data / "flickr8k/images" / name for name, _ in flickr[split]], kind, work / f"shown.{split}.{kind}.npy")
+            target = work / f"shown.{split}.{kind}.npy"
+            target.unlink(missing_ok=True)  # of an earlier export
+            extract(show, [data / "flickr8k/images" / name for name, _ in flickr[split]], kind, target, {"": (SHOWN, SIZES["width"])})
 
 
 if __name__ == "__main__":

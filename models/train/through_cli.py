@@ -17,7 +17,7 @@ import numpy as np
 
 from captions import cider_score
 from common import read_flickr, read_imagenet_samples
-from evaluate import correct, table
+from evaluate import correct, even_share, table
 from qa import test_rows
 
 # Queries whose best photos are looked at again: each costs two dozen photos.
@@ -118,11 +118,10 @@ def main(data, work, split):
     answers = iris(library, "ask", "--stdin", lines=[f"{data / 'flickr8k/images' / row[0]}\t{row[2]}" for row in rows])
     right = {}
     for row, answer in zip(rows, answers, strict=True):
-        right.setdefault(row[1], []).append((row[3], correct(answer["answer"], row[4])))
-    share = lambda hits: 100 * np.mean([h for _, h in hits])
-    even = lambda hits: np.mean([share([hit for hit in hits if hit[0] == one]) for one in {t for t, _ in hits} if " " not in one])
+        right.setdefault(row[1], []).append((correct(answer["answer"], row[4]), row[3]))
+    tell = lambda hits, truths, even: [f"{100 * np.mean(hits):.1f}", f"{even_share(hits, truths):.1f}" if even else ""]
     print(table(["question", "asked", "right", "mean over the true answers"],
-                [[kind, str(len(hits)), f"{share(hits):.1f}", f"{even(hits):.1f}" if kind in ("colour", "number") else ""] for kind, hits in right.items()]))
+                [[kind, str(len(rows)), *tell(*zip(*rows), kind in ("colour", "number"))] for kind, rows in right.items()]))
 
 
 if __name__ == "__main__":

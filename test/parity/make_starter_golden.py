@@ -17,7 +17,6 @@ ONNX files on the same photos and reports cosines and differing ids.
 import argparse
 import itertools
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -75,32 +74,33 @@ def text_inputs(tokenizer, query):
 
 
 @torch.no_grad()
+def said(decoder, prefix, before, ids):
+    """The logits of each token of `ids`, after the prefix and what is before, and of the one that comes after them."""
+    x = torch.cat([prefix, decoder.embed(torch.tensor([[*before, *ids]]))], 1)
+    hidden, _ = decoder(x, torch.arange(x.shape[1])[None], causal_bias(torch.ones(1, x.shape[1]), x.shape[1]))
+    return decoder.logits(hidden[0, prefix.shape[1] + len(before) - 1:])
+
+
 def decided(decoder, prefix, prompt, written):
     """How many tokens of a greedy text, its <eos> counted, come before the first that leads by less than LEAST_LEAD logits."""
-    ids = torch.tensor([[*prompt, *written]])
-    x = torch.cat([prefix, decoder.embed(ids)], 1)
-    hidden, _ = decoder(x, torch.arange(x.shape[1])[None], causal_bias(torch.ones(1, x.shape[1]), x.shape[1]))
-    best = decoder.logits(hidden[0, prefix.shape[1] + len(prompt) - 1:]).topk(2).values
+    best = said(decoder, prefix, prompt, written).topk(2).values
     close = ((best[:, 0] - best[:, 1]) < LEAST_LEAD).tolist()
     return close.index(True) if True in close else len(close)
 
 
 def told(decoder, prefix, before, ids):
     """log p(ids, end | prefix and what is before)"""
-    hidden, _ = decoder(torch.cat([prefix, decoder.embed(torch.tensor([[*before, *ids]]))], 1), torch.arange(prefix.shape[1] + len(before) + len(ids))[None],
-                        causal_bias(torch.ones(1, prefix.shape[1] + len(before) + len(ids)), prefix.shape[1] + len(before) + len(ids)))
-    logs = decoder.logits(hidden[0, prefix.shape[1] + len(before) - 1:]).log_softmax(-1)
-    return logs[torch.arange(len(ids) + 1), [*ids, EOS]].sum()
+    return said(decoder, prefix, before, ids).log_softmax(-1)[torch.arange(len(ids) + 1), [*ids, EOS]].sum()
 
 
 def weighed(decoder, prefix, starter, log, question, before=(), more=0):
     """The head's log probabilities -> the likeliest after the decoder weighed them, by their numbers."""
     facts, prompt = starter.answer["weighed"], starter.prompt(question, before)
     start, first = starter.ids(prompt), log.topk(facts["among"] + more)
-    either = lambda text: [text, text.removeprefix(facts["article"]) if text.startswith(facts["article"]) else facts["article"] + text]
-    theirs = torch.stack([torch.stack([told(decoder, prefix, start, starter.ids(f"{prompt} {text}")[len(start):]) for text in either(starter.answers[i])]).logsumexp(0) for i in first.indices])
+    chance = lambda text: told(decoder, prefix, start, starter.ids(f"{prompt} {text}")[len(start):])
+    theirs = torch.stack([torch.stack([chance(text) for text in starter.either(starter.answers[i])]).logsumexp(0) for i in first.indices])
     theirs = theirs.masked_fill(first.values.isinf(), float("-inf"))
-    both = theirs if any(word in re.findall("[a-z]+", question.lower()) for word in facts["left"]) else first.values + facts["share"] * theirs.clamp(min=theirs.max() - facts["reach"])
+    both = theirs if starter.left(question) else first.values + facts["share"] * theirs.clamp(min=theirs.max() - facts["reach"])
     return torch.zeros_like(log).scatter(0, first.indices, both.softmax(-1))
 
 
@@ -133,9 +133,10 @@ def golden(work, folder, photos, weight):
         listed = lambda chances, most: [{"text": known[i], "probability": round(p, 6)} for p, i in zip(*map(torch.Tensor.tolist, chances.topk(most)))]
         row["answers"], row["weighed"] = listed(log.exp(), 5), listed(weighed(decoder, prefix, starter, log, question), 3)
         follow = lambda reach=4, more=0: weighed(decoder, prefix, starter, after_turn(text, answering, search, shown, starter.answer["contrast"], reach), LATER, [("is there a person?", "yes")], more)
-        row["follow"] = listed(follow(), 3)
+        usual = follow()
+        row["follow"] = listed(usual, 3)
         # Which answers are just among those that are weighed is no matter of correctness either.
-        row["followSteady"] = all(bool((follow(reach, more) - follow()).abs().max() < 0.05) for reach, more in ((4, 1), (4, -1), (3.7, 0), (4.3, 0)))
+        row["followSteady"] = all(bool((follow(reach, more) - usual).abs().max() < 0.05) for reach, more in ((4, 1), (4, -1), (3.7, 0), (4.3, 0)))
         row["chosen"] = starter.caption(*starter.see(pixels[None]))[0]
         rows.append(row)
     queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in QUERIES]

@@ -19,6 +19,7 @@ import {
 
 const numbers = z.array(z.number());
 const ids = z.array(z.int());
+const chance = z.object({ text: z.string(), probability: z.number() });
 const golden = await readGolden(
   'starter.json',
   z.object({
@@ -33,9 +34,9 @@ const golden = await readGolden(
           promptIds: ids,
           answerIds: ids,
           answerWhole: z.boolean(),
-          answers: z.array(z.object({ text: z.string(), probability: z.number() })).length(5),
-          weighed: z.array(z.object({ text: z.string(), probability: z.number() })).length(3),
-          follow: z.array(z.object({ text: z.string(), probability: z.number() })).length(3),
+          answers: z.array(chance).length(5),
+          weighed: z.array(chance).length(3),
+          follow: z.array(chance).length(3),
           /** Whether it is the same with one answer weighed more or less. */
           followSteady: z.boolean(),
           chosen: z.string(),
@@ -140,10 +141,7 @@ function expectDecided(found: readonly number[], expected: readonly number[], wh
   expect(whole ? found : found.slice(0, expected.length)).toEqual(expected);
 }
 
-interface Chance {
-  text: string;
-  probability: number;
-}
+type Chance = z.infer<typeof chance>;
 
 function expectNear(found: readonly Chance[] = [], expected: readonly Chance[]): void {
   const chances = new Map(found.map(({ text, probability }) => [text, probability]));

@@ -46,12 +46,12 @@ export async function weigh(
     const either = scored.slice(2 * at, 2 * at + 2).map(({ logProbability }) => logProbability);
     return logSumExp(Float32Array.from(either));
   });
-  const alone = hasOneOf(options.prompt?.question ?? '', left);
   const unlikely = Math.max(...theirs) - reach;
+  if (!Number.isFinite(unlikely)) return first;
+  const alone = hasOneOf(options.prompt?.question ?? '', left);
   const logs = theirs.map((log, at) =>
     alone ? log : Math.log(first[at]?.probability ?? 0) + share * Math.max(log, unlikely),
   );
-  if (!Number.isFinite(unlikely)) return first;
   const shares = logSoftmax(Float32Array.from(logs));
   return first
     .map(({ text }, at) => ({ text, probability: Math.exp(shares[at] ?? -Infinity) }))
