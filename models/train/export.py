@@ -35,7 +35,7 @@ BLEND = 0.08
 # How the caption is chosen among several, by the dev split.
 CANDIDATES = {"count": 8, "temperature": 0.5, "likelihood": 0.1, "agreement": 0.1}
 # How many of the head's likeliest answers the decoder weighs, and what its log probability counts, by the dev split; of numbers it alone counts.
-WEIGHED = {"among": 8, "share": 0.75, "reach": 2, "article": "a ", "left": ["many"]}
+WEIGHED = {"among": 8, "share": 0.75, "reach": 2, "article": "a ", "left": ["how many"]}
 # How much of what the question alone would be answered is taken away from what it is answered after its turns, by the dev split.
 CONTRAST = 0.5
 

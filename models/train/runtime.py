@@ -149,7 +149,8 @@ class Starter:
 
     def left(self, question):
         """Whether the decoder alone decides."""
-        return not set(re.findall(r"[^\W\d_]+", question.lower())).isdisjoint(self.answer["weighed"]["left"])
+        words = " ".join(["", *re.findall(r"[^\W\d_]+", question.lower()), ""])
+        return any(f" {word} " in words for word in self.answer["weighed"]["left"])
 
     def weighed_all(self, asked, log):
         """-> each question's likeliest answers by the head (numbers) and what the decoder gives them, with their article or without: `weigh.ts`"""

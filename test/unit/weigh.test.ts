@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Model } from '../../src/main/inference/model.ts';
 import { hasOneOf, weigh } from '../../src/main/inference/weigh.ts';
 
-const facts = { among: 3, share: 0.5, reach: 4, article: 'a ', left: ['many'] };
+const facts = { among: 3, share: 0.5, reach: 4, article: 'a ', left: ['how many'] };
 const answers = [
   { text: 'a dog', probability: 0.5 },
   { text: 'cat', probability: 0.3 },
@@ -52,5 +52,10 @@ describe('answers weighed by a writer', () => {
   it('finds a word, not a part of one', () => {
     expect(hasOneOf('How MANY?', ['many'])).toBe(true);
     expect(hasOneOf('is this Germany?', ['many'])).toBe(false);
+  });
+
+  it('finds words that follow each other', () => {
+    expect(hasOneOf('And how  many, please?', ['how many'])).toBe(true);
+    expect(hasOneOf('are there many people, and how are they?', ['how many'])).toBe(false);
   });
 });

@@ -15,14 +15,14 @@ export const weighedSchema = z.strictObject({
   reach: z.number().positive(),
   /** An answer counts with this before it and without, "a " in English: which of them is said is no matter. */
   article: z.string().min(1),
-  /** Words of questions ("many") that the writer answers better: there its log probability alone counts. */
+  /** Words of questions ("how many") that the writer answers better: there its log probability alone counts. */
   left: z.array(z.string().min(1)).default([]),
 });
 
-/** Whether a text has one of some words. */
+/** Whether a text has one of some words, or several that follow each other. */
 export function hasOneOf(text: string, words: readonly string[]): boolean {
-  const own = text.toLowerCase().split(/[^\p{L}]+/u);
-  return own.some((word) => words.includes(word));
+  const own = ` ${text.toLowerCase().replaceAll(/[^\p{L}]+/gu, ' ')} `;
+  return words.some((word) => own.includes(` ${word} `));
 }
 
 /**
