@@ -149,7 +149,7 @@ class Starter:
 
     def left(self, question):
         """Whether the decoder alone decides."""
-        words = " ".join(["", *re.findall(r"[^\W\d_]+", question.lower()), ""])
+        words = " " + re.sub(r"[\W\d_]+", " ", question.lower()) + " "
         return any(f" {word} " in words for word in self.answer["weighed"]["left"])
 
     def weighed_all(self, asked, log):

@@ -73,7 +73,6 @@ def text_inputs(tokenizer, query):
     return {k: torch.tensor([v]) for k, v in tokenizer(query, truncation=True, max_length=MAX_TOKENS).items() if k in ("input_ids", "attention_mask")}
 
 
-@torch.no_grad()
 def said(decoder, prefix, before, ids):
     """The logits of each token of `ids`, after the prefix and what is before, and of the one that comes after them."""
     x = torch.cat([prefix, decoder.embed(torch.tensor([[*before, *ids]]))], 1)
@@ -104,10 +103,14 @@ def weighed(decoder, prefix, starter, log, question, before=(), more=0):
     return torch.zeros_like(log).scatter(0, first.indices, both.softmax(-1))
 
 
-def after_turn(text, answering, search, shown, contrast, reach=4):
-    """The head's log probabilities of what they are doing, after the question for a person and the answer yes."""
-    later, alone = (answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
-                    for read in (text_inputs(search, f"{before}{LATER}") for before in ("is there a person? yes ", "")))
+def after_turn(text, answering, search, shown):
+    """The head's log probabilities of what they are doing, after the question for a person and the answer yes; and without these."""
+    return [answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
+            for read in (text_inputs(search, f"{before}{LATER}") for before in ("is there a person? yes ", ""))]
+
+
+def against_alone(later, alone, contrast, reach):
+    """What is left of them when a share of those without the turn is taken away, for answers within `reach` of the likeliest."""
     return (later - contrast * alone.clamp(min=alone.max() - 4)).masked_fill(later < later.max() - reach, float("-inf")).log_softmax(-1)
 
 
@@ -132,8 +135,9 @@ def golden(work, folder, photos, weight):
         log = answering(text(**read)[1], read["attention_mask"], shown)[0].log_softmax(-1)
         listed = lambda chances, most: [{"text": known[i], "probability": round(p, 6)} for p, i in zip(*map(torch.Tensor.tolist, chances.topk(most)))]
         row["answers"], row["weighed"] = listed(log.exp(), 5), listed(weighed(decoder, prefix, starter, log, question), 3)
-        follow = lambda reach=4, more=0: weighed(decoder, prefix, starter, after_turn(text, answering, search, shown, starter.answer["contrast"], reach), LATER, [("is there a person?", "yes")], more)
-        usual = follow()
+        turn = after_turn(text, answering, search, shown)
+        follow = lambda reach, more: weighed(decoder, prefix, starter, against_alone(*turn, starter.answer["contrast"], reach), LATER, [("is there a person?", "yes")], more)
+        usual = follow(4, 0)
         row["follow"] = listed(usual, 3)
         # Which answers are just among those that are weighed is no matter of correctness either.
         row["followSteady"] = all(bool((follow(reach, more) - usual).abs().max() < 0.05) for reach, more in ((4, 1), (4, -1), (3.7, 0), (4.3, 0)))
