@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import re
-import shutil
 import unicodedata
 import warnings
 from pathlib import Path
@@ -20,6 +19,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from common import MEAN, SIZE, STD, load_backbone, minilm_folder, seed_everything, write_json
+from counting import FACTS, NUMBERS, WITH_FACTS, Counters, facts
+from detector import KINDS, SIDE, Detector
 from fusion import SHOWN, Fusion, Memory
 from itc import load_conse, load_text
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, causal_bias
@@ -34,8 +35,8 @@ CONTEXT, MAX_TOKENS = 160, 64
 BLEND = 0.08
 # How the caption is chosen among several, by the dev split.
 CANDIDATES = {"count": 8, "temperature": 0.5, "likelihood": 0.1, "agreement": 0.1}
-# How many of the head's likeliest answers the decoder weighs, and what its log probability counts, by the dev split; of numbers it alone counts.
-WEIGHED = {"among": 8, "share": 0.75, "reach": 2, "article": "a ", "left": ["how many"]}
+# How many of the head's likeliest answers the decoder weighs, and what its log probability counts, by the dev split; of numbers less, but all of it.
+WEIGHED = {"among": 8, "share": 0.75, "reach": 2, "article": "a ", "less": {"words": ["how many"], "share": 0.2}}
 # How much of what the question alone would be answered is taken away from what it is answered after its turns, by the dev split.
 CONTRAST = 0.5
 
@@ -55,15 +56,27 @@ class Larger(nn.Module):
         return self.rows @ pixels @ self.rows.T
 
 
+class Counting(nn.Module):
+    """Pixels -> `facts` of what there is to count [n, 20, 16]"""
+
+    def __init__(self, detector):
+        super().__init__()
+        self.detector, self.larger = detector, Larger(SIZE, SIDE)
+
+    def forward(self, pixels):
+        return facts(self.detector((self.larger(pixels) * STD + MEAN) / 127.5 - 1))
+
+
 class Vision(nn.Module):
-    """Pixels -> the unit vector that is searched, and 68 vectors: the prefix that the decoder reads, then what the answer head reads too.
+    """Pixels -> the unit vector that is searched, and 69 vectors: the prefix that the decoder reads, what the answer head reads too, and what there is to count.
 
     The backbone's last blocks are there twice: as they were, for the class names, and tuned, for all that is learned.
     A photo is looked at, and its mirror image once more, larger; what both give is averaged, but for the cells.
     """
 
-    def __init__(self, backbone, conse, branch, speak, head, prefix, memory, weight):
+    def __init__(self, backbone, conse, branch, speak, head, prefix, memory, detector, weight):
         super().__init__()
+        self.counting = Counting(detector)
         self.backbone, self.conse, self.branch, self.speak, self.head = backbone, conse, branch, speak, head
         self.prefix, self.memory, self.weight = prefix, memory, weight
         # A constant: of places counted from the pixels' shape, ONNX Runtime 1.31 with its extended optimizations makes noise.
@@ -73,7 +86,7 @@ class Vision(nn.Module):
     def forward(self, pixels):
         larger = self.larger(pixels.index_select(3, self.leftwards))
         (one, shown, grid), (other, again, _) = self.look(pixels), self.look(larger)
-        return F.normalize(one + other, dim=-1), torch.cat([(shown + again) / 2, self.memory.norm(self.memory.cells(grid))], 1)
+        return F.normalize(one + other, dim=-1), torch.cat([(shown + again) / 2, self.memory.norm(self.memory.cells(grid)), self.counting(pixels).flatten(1).unsqueeze(1)], 1)
 
     def look(self, pixels):
         """-> the vector that is searched; the prefix and the hints; the tuned grid"""
@@ -100,14 +113,18 @@ class Text(nn.Module):
 
 
 class Answering(nn.Module):
-    """States of texts and one photo -> logits of the answers."""
+    """States of texts and one photo -> logits of the answers. How likely it is a number the head says, which one the counters."""
 
-    def __init__(self, fusion):
+    def __init__(self, fusion, counters, answers):
         super().__init__()
-        self.fusion = fusion
+        self.fusion, self.counters = fusion, counters
+        self.register_buffer("numbers", torch.tensor([answers.index(number) for number in NUMBERS]))
 
     def forward(self, text_states, attention_mask, image_embeds):
-        return self.fusion(text_states, attention_mask, self.fusion.looked(image_embeds), torch.zeros_like(attention_mask[:, 0]))
+        logits = self.fusion(text_states, attention_mask, self.fusion.looked(image_embeds[:, :SHOWN]), torch.zeros_like(attention_mask[:, 0]))
+        seen = image_embeds[:, SHOWN:].reshape(1, len(KINDS), FACTS).expand(text_states.shape[0], -1, -1)
+        counted = logits.index_select(1, self.numbers).logsumexp(-1, keepdim=True) + self.counters(text_states, attention_mask, seen)
+        return logits.scatter(1, self.numbers.expand(text_states.shape[0], -1), counted)
 
 
 class Embed(nn.Module):
@@ -153,8 +170,10 @@ def load_models(work, weight):
     memory, fusion = Memory(prefix), Fusion(len(answering["answers"]))
     memory.load_state_dict(answering["memory"]), fusion.load_state_dict(answering["fusion"])
     minilm.words, minilm.places = torch.nn.Parameter(minilm.words[kept_tokens(work)]), torch.nn.Parameter(minilm.places[:MAX_TOKENS])
-    vision = Vision(load_backbone(), load_conse(work), branch, speak, image_head, prefix, memory, weight)
-    parts = vision, Text(minilm, text_head, weight), decoder, Answering(fusion)
+    detector, counters, counting = Detector(), Counters(), torch.load(work / "counts.pt")
+    detector.load_state_dict(counting["detector"]), counters.load_state_dict(counting["counters"])
+    vision = Vision(load_backbone(), load_conse(work), branch, speak, image_head, prefix, memory, detector, weight)
+    parts = vision, Text(minilm, text_head, weight), decoder, Answering(fusion, counters, answering["answers"])
     return *(part.eval().requires_grad_(False) for part in parts), answering["answers"]
 
 
@@ -177,7 +196,7 @@ def write_graphs(vision, text, decoder, answering, folder):
     ids = torch.ones(2, 7, dtype=torch.long)
     texts = {name: {0: "n", 1: "t"} for name in ("input_ids", "attention_mask", "text_states")}
     write_onnx(text, (ids, ids), folder / "text_model.onnx", ["input_ids", "attention_mask"], ["text_embeds", "text_states"], {**texts, "text_embeds": {0: "n"}})
-    write_onnx(answering, (torch.zeros(2, 7, 384), ids, torch.zeros(1, SHOWN, SIZES["width"])), folder / "answer_model.onnx",
+    write_onnx(answering, (torch.zeros(2, 7, 384), ids, torch.zeros(1, WITH_FACTS, SIZES["width"])), folder / "answer_model.onnx",
                ["text_states", "attention_mask", "image_embeds"], ["answers"], {**texts, "answers": {0: "n"}})
     write_onnx(Embed(decoder), (ids,), folder / "embed_tokens.onnx", ["input_ids"], ["inputs_embeds"],
                {"input_ids": {0: "b", 1: "t"}, "inputs_embeds": {0: "b", 1: "t"}})
@@ -192,7 +211,8 @@ def write_graphs(vision, text, decoder, answering, folder):
 
 def shrink_graphs(folder):
     shrink(folder / "vision_model.onnx", lambda node: "float16" if is_early(node.name) else "int8")
-    for name in ("text_model", "embed_tokens", "decoder_model_merged", "answer_model"):
+    shrink(folder / "text_model.onnx", lambda node: "table" if node.op_type == "Gather" else "int8")
+    for name in ("embed_tokens", "decoder_model_merged", "answer_model"):
         shrink(folder / f"{name}.onnx", lambda node: "int8")
 
 
@@ -207,6 +227,10 @@ def kept_tokens(work):
     return sorted(i for token, i in vocabulary.items() if not token.startswith("[unused") and all(map(latin, token)))
 
 
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def write_tokenizers(work, folder):
     (folder / "decoder").mkdir(exist_ok=True)
     tokenizer = minilm_tokenizer(work)
@@ -215,10 +239,10 @@ def write_tokenizers(work, folder):
     tokenizer["model"]["vocab"] = {token: moved[i] for token, i in vocabulary.items() if i in moved}
     for token in [*tokenizer["added_tokens"], *tokenizer["post_processor"]["special_tokens"].values()]:
         token |= {"id": moved[token["id"]]} if "content" in token else {"ids": [moved[i] for i in token["ids"]]}
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")), "utf-8")
+    (folder / "tokenizer.json").write_text(compact(tokenizer), "utf-8")
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512, "pad_token": "[PAD]",
                "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]", "clean_up_tokenization_spaces": True})
-    shutil.copy(work / "decoder-tokenizer.json", folder / "decoder/tokenizer.json")
+    (folder / "decoder/tokenizer.json").write_text(compact(json.loads((work / "decoder-tokenizer.json").read_text("utf-8"))), "utf-8")
     write_json(folder / "decoder/tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": CONTEXT, "pad_token": "<pad>",
                "bos_token": "<bos>", "eos_token": "<eos>", "clean_up_tokenization_spaces": False})
 
@@ -228,7 +252,7 @@ def write_manifest(work, folder):
     sureness = {"sureness": json.loads((work / "sureness.json").read_text())} if (work / "sureness.json").exists() else {}
     texts = {"tokenizer": "tokenizer.json", "tokenizerConfig": "tokenizer_config.json", "maxTokens": MAX_TOKENS}
     fusion = {"family": "fusion", "vision": "vision_model.onnx", "text": "text_model.onnx", "fusion": "answer_model.onnx", **texts,
-              "positions": SHOWN, "width": SIZES["width"], "padId": 0}
+              "positions": WITH_FACTS, "width": SIZES["width"], "padId": 0}
     outputs = lambda scores: {"outputs": {"states": "image_tokens", "text": "text_states", "scores": scores}}
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ("model.json", "README.md", "LICENSE.md"))
     listed = [{"path": p.relative_to(folder).as_posix(), "sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size} for p in files]
@@ -244,7 +268,7 @@ def write_manifest(work, folder):
                   "zeroShot": {"scale": 25, "bias": 0, "activation": "softmax"}},
         "generate": {"family": "vlm", "vision": "vision_model.onnx", "embedTokens": "embed_tokens.onnx", "decoder": "decoder_model_merged.onnx",
                      "tokenizer": "decoder/tokenizer.json", "tokenizerConfig": "decoder/tokenizer_config.json", "outputs": {"imageTokens": "image_tokens"},
-                     "imageTokens": SIZES["queries"], "shown": SHOWN, "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
+                     "imageTokens": SIZES["queries"], "shown": WITH_FACTS, "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
                      "headDim": SIZES["width"] // SIZES["heads"], "context": CONTEXT, "bos": BOS, "eos": [EOS], "pad": PAD,
                      "captionPrompt": "", "captionTemplate": "{prompt}", "questionTemplate": "question: {question} answer:", "answerTemplate": " {answer} ",
                      "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1, "candidates": CANDIDATES}},

@@ -18,12 +18,14 @@ import torch
 from onnx import numpy_helper
 
 from common import load_backbone, read_flickr, write_json
+from counting import Counters
+from detector import Detector
 from export import WEIGHT, load_models, write_graphs
 from features import embed_class_names
 from fusion import Fusion, Memory
 from language import Decoder, Prefix
 from networks import Branch, ImageHead, TextHead, Words
-from shrink import share
+from shrink import from_int4, share
 from tune import vocabulary
 
 
@@ -31,7 +33,8 @@ def networks(words, answers):
     """-> by file of WORK, its networks by name, their weights random"""
     prefix = Prefix(words)
     files = {"tuned.pt": {"branch": Branch(load_backbone()), "words": Words(words), "image": ImageHead(), "text": TextHead()},
-             "decoder.pt": {"prefix": prefix, "decoder": Decoder()}, "answers.pt": {"memory": Memory(prefix), "fusion": Fusion(answers)}}
+             "decoder.pt": {"prefix": prefix, "decoder": Decoder()}, "answers.pt": {"memory": Memory(prefix), "fusion": Fusion(answers)},
+             "counts.pt": {"detector": Detector(), "counters": Counters()}}
     for network in (network for parts in files.values() for network in parts.values()):
         for tensor in network.state_dict().values():
             tensor.normal_()
@@ -48,6 +51,8 @@ def stored(graph):
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
     def value(name):
+        if f"{name}_seldom_int4" in held:
+            return np.concatenate([value(f"{name}_often"), from_int4(held[f"{name}_seldom_int4"], held[f"{name}_seldom_scale"])])
         if name + "_int8" in held:
             return (held[name + "_int8"].astype(np.float32) * held[name + "_scale"].astype(np.float32)).reshape(held[name + "_shape"])
         return held[name + "_half"].astype(np.float32) if name + "_half" in held else held[name]

@@ -64,7 +64,7 @@ class Starter:
         self.subwords = Tokenizer.from_file(str(folder / self.generate["tokenizer"]))
 
     def see(self, pixels, batch=16):
-        """[n, 3, 224, 224] -> unit vectors [n, 768], and prefixes [n, 68, 320] of which the decoder reads the first 16"""
+        """[n, 3, 224, 224] -> unit vectors [n, 768], and prefixes [n, 69, 320] of which the decoder reads the first 16"""
         parts = [self.vision.run(None, {"pixel_values": pixels[i:i + batch]}) for i in range(0, len(pixels), batch)]
         return [np.concatenate(p) for p in zip(*parts)]
 
@@ -87,7 +87,7 @@ class Starter:
         return out
 
     def fused(self, asked, output, batch=64):
-        """[(prefix [68, 320], text)] -> the output of the answer head for each."""
+        """[(prefix [69, 320], text)] -> the output of the answer head for each."""
         out, states = [None] * len(asked), self.states([text for _, text in asked])
         for _, rows in groupby(sorted(range(len(asked)), key=lambda i: (id(asked[i][0]), len(asked[i][1]))), key=lambda i: id(asked[i][0])):
             rows = [*rows]
@@ -147,10 +147,11 @@ class Starter:
         article = self.answer["weighed"]["article"]
         return [text, text.removeprefix(article) if text.startswith(article) else article + text]
 
-    def left(self, question):
-        """Whether the decoder alone decides."""
-        words = " " + re.sub(r"[\W\d_]+", " ", question.lower()) + " "
-        return any(f" {word} " in words for word in self.answer["weighed"]["left"])
+    def trusted(self, question):
+        """What the decoder's log probability counts, and how far below its likeliest an answer may count."""
+        facts, words = self.answer["weighed"], " " + re.sub(r"[\W\d_]+", " ", question.lower()) + " "
+        less = any(f" {word} " in words for word in facts["less"]["words"])
+        return (facts["less"]["share"], np.inf) if less else (facts["share"], facts["reach"])
 
     def weighed_all(self, asked, log):
         """-> each question's likeliest answers by the head (numbers) and what the decoder gives them, with their article or without: `weigh.ts`"""
@@ -169,10 +170,10 @@ class Starter:
         """What the app answers to [(prefix, question, before)], and the confidence: of the head's likeliest, the one that head and decoder find likeliest together."""
         log = self.head_logs(asked)
         first, theirs = self.weighed_all(asked, log)
-        facts, alone = self.answer["weighed"], np.array([self.left(question) for _, question, _ in asked])[:, None]
+        share, reach = np.array([self.trusted(question) for _, question, _ in asked]).T[..., None]
         own = np.take_along_axis(log, first, 1)
         theirs = np.where(np.isfinite(own), theirs, -np.inf)  # what the contrast ruled out
-        both = log_softmax(np.where(alone, theirs, own + facts["share"] * np.maximum(theirs, theirs.max(1, keepdims=True) - facts["reach"])))
+        both = log_softmax(own + share * np.maximum(theirs, theirs.max(1, keepdims=True) - reach))
         return [(self.answers[numbers[row.argmax()]], float(np.exp(row.max()))) for numbers, row in zip(first, both)]
 
     def greedy(self, prefixes, prompts, limit=None, temperature=None, seeds=()):

@@ -40,7 +40,7 @@ class Looks:
 
 def main(data, work, folder):
     flickr, model = read_flickr(data), Starter(folder)
-    show = lambda pixels: model.vision.run(["image_tokens"], {"pixel_values": pixels})
+    show = lambda pixels: [model.see(pixels)[1][:, :SHOWN]]
     for split, views in (("dev", VIEWS[:1]), ("train", VIEWS)):
         for kind in views:
             target = work / f"shown.{split}.{kind}.npy"

@@ -36,6 +36,8 @@ LEAST_LEAD = 0.05
 HERE = Path(__file__).resolve().parent
 QUERIES = ["a dog running in the snow", "great white shark", "two children on a beach", "sunset", "Café à Paris, 2019",
            "people riding bicycles down a busy street at night", "red", "日本の庭"]
+# Of words that are stored in 4 bits.
+RARE = ["an umbrella", "a cyclist", "a harmonica", "surfer", "a snowy hill"]
 QUESTIONS = ["what is in the picture?", "is this indoors or outdoors?", "is there a dog?", "how many people are there?",
              "what colour is the sky?", "where was this taken?", "is there a person?", "what animal is this?"]
 LATER = "what are they doing?"
@@ -99,7 +101,8 @@ def weighed(decoder, prefix, starter, log, question, before=(), more=0):
     chance = lambda text: told(decoder, prefix, start, starter.ids(f"{prompt} {text}")[len(start):])
     theirs = torch.stack([torch.stack([chance(text) for text in starter.either(starter.answers[i])]).logsumexp(0) for i in first.indices])
     theirs = theirs.masked_fill(first.values.isinf(), float("-inf"))
-    both = theirs if starter.left(question) else first.values + facts["share"] * theirs.clamp(min=theirs.max() - facts["reach"])
+    share, reach = starter.trusted(question)
+    both = first.values + share * theirs.clamp(min=theirs.max() - reach)
     return torch.zeros_like(log).scatter(0, first.indices, both.softmax(-1))
 
 
@@ -143,8 +146,8 @@ def golden(work, folder, photos, weight):
         row["followSteady"] = all(bool((follow(reach, more) - usual).abs().max() < 0.05) for reach, more in ((4, 1), (4, -1), (3.7, 0), (4.3, 0)))
         row["chosen"] = starter.caption(*starter.see(pixels[None]))[0]
         rows.append(row)
-    queries = [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in QUERIES]
-    return {"weight": weight, "photos": rows, "queries": queries}, starter
+    vectors = lambda texts: [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in texts]
+    return {"weight": weight, "photos": rows, "queries": vectors(QUERIES), "rare": vectors(RARE)}, starter
 
 
 def check(values, starter, folder):
@@ -159,23 +162,25 @@ def check(values, starter, folder):
         print(f"{row['question']}: {chosen} {chance:.3f}, of {row['answers'][0]['text']} {row['answers'][0]['probability']:.3f}")
         print(f"{row['photo']}: cosine {cosine(image[0], row['embedding']):.6f}, caption {'same' if caption[:len(row['captionIds'])] == row['captionIds'] else 'DIFFERS'}, "
               f"answer {'same' if answer[:len(row['answerIds'])] == row['answerIds'] else 'DIFFERS'}: {row['caption']!r}; {row['question']} {row['answer']!r}")
-    for row, vector in zip(values["queries"], starter.search_vectors([r["query"] for r in values["queries"]])):
+    for row in [*values["queries"], *values["rare"]]:
+        vector = starter.search_vectors([row["query"]])[0]
         print(f"{row['query']}: cosine {cosine(vector, row['embedding']):.6f}")
 
 
-def keep_trained(values, before):
-    """What the networks gave before they were stored, in place of what they give since."""
-    values["queries"] = before["queries"]
+def keep_trained(values, before, starter):
+    """What the networks gave before they were stored, in place of what they give since; but how many there are the counters say, whose weights came later."""
+    values |= {kind: before.get(kind, values[kind]) for kind in ("queries", "rare")}
     for row, old in zip(values["photos"], before["photos"], strict=True):
         assert (row["photo"], row["question"]) == (old["photo"], old["question"]), row["photo"]
-        row |= {"embedding": old["embedding"], "answers": old["answers"]}
+        counted = starter.trusted(row["question"]) != starter.trusted("")
+        row |= {"embedding": old["embedding"], "answers": row["answers"] if counted else old["answers"]}
 
 
 def main(work, folder, photo_folder, weight, also_check, decoder):
     photos = sorted(p for p in photo_folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     values, starter = golden(work, folder, photos, weight)
     if decoder:
-        keep_trained(values, json.loads((HERE / "starter.json").read_text("utf-8")))
+        keep_trained(values, json.loads((HERE / "starter.json").read_text("utf-8")), starter)
     write_json(HERE / "starter.json", values)
     write_json(HERE / "tokenizers.json", {"search": tokenizer_rows(folder, starter.embed), "decoder": tokenizer_rows(folder, starter.generate)})
     if also_check:

@@ -44,6 +44,7 @@ const golden = await readGolden(
       )
       .min(8),
     queries: z.array(z.object({ query: z.string(), embedding: numbers })).min(8),
+    rare: z.array(z.object({ query: z.string(), embedding: numbers })).min(5),
   }),
 );
 
@@ -119,6 +120,12 @@ describe('text embeddings', () => {
       expect(cosine(alone, embedding), query).toBeGreaterThan(least);
       expect(cosine(together[at], embedding), query).toBeGreaterThan(least);
     }
+  });
+
+  it('of words that are stored in 4 bits', async () => {
+    const found = await model.embedText(golden.rare.map(({ query }) => query));
+    for (const [at, { query, embedding }] of golden.rare.entries())
+      expect(cosine(found[at], embedding), query).toBeGreaterThan(0.998);
   });
 
   it('miss for another query', async () => {

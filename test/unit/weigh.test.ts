@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Model } from '../../src/main/inference/model.ts';
 import { hasOneOf, weigh } from '../../src/main/inference/weigh.ts';
 
-const facts = { among: 3, share: 0.5, reach: 4, article: 'a ', left: ['how many'] };
+const facts = { among: 3, share: 0.5, reach: 4, article: 'a ', less: { words: ['how many'], share: 0.25 } };
 const answers = [
   { text: 'a dog', probability: 0.5 },
   { text: 'cat', probability: 0.3 },
@@ -30,10 +30,13 @@ describe('answers weighed by a writer', () => {
       expect(probability).toBeCloseTo((expected[at] ?? 0) / total, 5);
   });
 
-  it('are by the writer alone where a question has one of its words', async () => {
+  it('are by another share where a question has one of its words, and no answer is lifted', async () => {
     const found = await weighed('How many animals?');
-    expect(found[0]).toMatchObject({ text: 'cat' });
-    expect(found[0]?.probability).toBeCloseTo(0.36 / (0.36 + 0.04 + 2e-4), 5);
+    const weights = [0.5 * 0.04 ** 0.25, 0.3 * 0.36 ** 0.25, 0.15 * 2e-4 ** 0.25];
+    const total = weights.reduce((sum, weight) => sum + weight);
+    expect(found.map(({ text }) => text)).toEqual(['cat', 'a dog', 'horse']);
+    expect(found[0]?.probability).toBeCloseTo((weights[1] ?? 0) / total, 5);
+    expect(found[2]?.probability).toBeCloseTo((weights[2] ?? 0) / total, 5);
   });
 
   it('asks the writer the same question, end included', async () => {

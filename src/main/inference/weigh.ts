@@ -15,8 +15,13 @@ export const weighedSchema = z.strictObject({
   reach: z.number().positive(),
   /** An answer counts with this before it and without, "a " in English: which of them is said is no matter. */
   article: z.string().min(1),
-  /** Words of questions ("how many") that the writer answers better: there its log probability alone counts. */
-  left: z.array(z.string().min(1)).default([]),
+  /** In questions with one of these ("how many") the writer counts for another share, however unlikely it finds an answer. */
+  less: z
+    .strictObject({
+      words: z.array(z.string().min(1)).min(1),
+      share: z.number().positive().max(4),
+    })
+    .optional(),
 });
 
 /** Whether a text has one of some words, or several that follow each other. */
@@ -33,7 +38,7 @@ export async function weigh(
   score: NonNullable<Model['score']>,
   prefix: Float32Array,
   answers: readonly Answered[],
-  { among, share, reach, article, left }: z.infer<typeof weighedSchema>,
+  { among, article, ...facts }: z.infer<typeof weighedSchema>,
   options: ScoreOptions,
 ): Promise<Answered[]> {
   const first = answers.filter(({ probability }) => probability > 0).slice(0, among);
@@ -46,14 +51,22 @@ export async function weigh(
     const either = scored.slice(2 * at, 2 * at + 2).map(({ logProbability }) => logProbability);
     return logSumExp(Float32Array.from(either));
   });
-  const unlikely = Math.max(...theirs) - reach;
-  if (!Number.isFinite(unlikely)) return first;
-  const alone = hasOneOf(options.prompt?.question ?? '', left);
-  const logs = theirs.map((log, at) =>
-    alone ? log : Math.log(first[at]?.probability ?? 0) + share * Math.max(log, unlikely),
+  const likeliest = Math.max(...theirs);
+  if (!Number.isFinite(likeliest)) return first;
+  const { share, reach } = trusted(options.prompt?.question ?? '', facts);
+  const logs = theirs.map(
+    (log, at) => Math.log(first[at]?.probability ?? 0) + share * Math.max(log, likeliest - reach),
   );
   const shares = logSoftmax(Float32Array.from(logs));
   return first
     .map(({ text }, at) => ({ text, probability: Math.exp(shares[at] ?? -Infinity) }))
     .sort((a, b) => b.probability - a.probability);
+}
+
+/** What the writer's log probability counts, and how far below its likeliest an answer may. */
+function trusted(
+  question: string,
+  { share, reach, less }: Pick<z.infer<typeof weighedSchema>, 'share' | 'reach' | 'less'>,
+): { share: number; reach: number } {
+  return less && hasOneOf(question, less.words) ? { share: less.share, reach: Infinity } : { share, reach };
 }
