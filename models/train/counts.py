@@ -17,7 +17,7 @@ from torch import nn
 
 from answers import draws_of, kept_states
 from common import SIZE, read_flickr, seed_everything, set_rate
-from counting import FACTS, NUMBERS, Counter, Counters, facts
+from counting import FACTS, NUMBERS, Counter, Counters
 from detector import KINDS, load_detector
 from evaluate import even_share
 from export import Counting
