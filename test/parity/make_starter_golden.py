@@ -145,6 +145,7 @@ def golden(work, folder, photos, weight):
         # Which answers are just among those that are weighed is no matter of correctness either.
         row["followSteady"] = all(bool((follow(reach, more) - usual).abs().max() < 0.05) for reach, more in ((4, 1), (4, -1), (3.7, 0), (4.3, 0)))
         row["chosen"] = starter.caption(*starter.see(pixels[None]))[0]
+        row["counted"] = round_list(shown[0, -1])
         rows.append(row)
     vectors = lambda texts: [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in texts]
     return {"weight": weight, "photos": rows, "queries": vectors(QUERIES), "rare": vectors(RARE)}, starter

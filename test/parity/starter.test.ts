@@ -40,6 +40,7 @@ const golden = await readGolden(
           /** Whether it is the same with one answer weighed more or less. */
           followSteady: z.boolean(),
           chosen: z.string(),
+          counted: numbers,
         }),
       )
       .min(8),
@@ -109,6 +110,22 @@ describe('image embeddings', () => {
     await other.close();
     const cosines = golden.photos.map(({ embedding }, at) => cosine(wrong[at]?.embedding, embedding));
     expect(Math.min(...cosines)).toBeLessThan(1 - 100 * (1 - least));
+  });
+});
+
+describe('what there is to count', () => {
+  const apart = (at: number, expected: readonly number[]): number => {
+    const found = prefixOf(at).slice(-expected.length);
+    return expected.reduce((sum, value, i) => sum + Math.abs(value - (found[i] ?? 0)), 0);
+  };
+
+  it('is found as the detector finds it whose weights are float32, and not as in another photo', () => {
+    for (const [at, { photo, counted }] of golden.photos.entries()) {
+      const own = apart(at, counted);
+      expect(own / counted.length, photo).toBeLessThan(0.01);
+      const others = golden.photos.filter((_, other) => other !== at);
+      for (const other of others) expect(apart(at, other.counted), photo).toBeGreaterThan(4 * own);
+    }
   });
 });
 
