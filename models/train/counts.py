@@ -20,7 +20,7 @@ from common import SIZE, read_flickr, seed_everything, set_rate
 from counting import FACTS, NUMBERS, Counter, Counters
 from detector import KINDS, load_detector
 from evaluate import even_share
-from export import Counting
+from export import Counting, write_onnx
 from features import extract
 from itc import pad
 
@@ -30,8 +30,7 @@ STEPS, ROWS, RATE, DECAY, NOISE = 600, 256, 1e-3, 0.3, 0.03
 
 def read_facts(data, work, detector):
     """-> facts of the training photos in every view [2, n, 20, 16], and of the dev photos"""
-    torch.onnx.export(Counting(detector), torch.zeros(2, 3, SIZE, SIZE), str(work / "facts.onnx"), input_names=["pixels"], output_names=["facts"],
-                      dynamic_axes={"pixels": {0: "n"}, "facts": {0: "n"}}, opset_version=17, dynamo=False)
+    write_onnx(Counting(detector), (torch.zeros(2, 3, SIZE, SIZE),), work / "facts.onnx", ["pixels"], ["facts"], {"pixels": {0: "n"}, "facts": {0: "n"}})
     session, flickr = onnxruntime.InferenceSession(str(work / "facts.onnx"), providers=["CPUExecutionProvider"]), read_flickr(data)
 
     def of(split, kind):

@@ -85,11 +85,14 @@ class Store:
     def half(self, name, values, output):
         return self.node("Cast", [self.tensor(name, values.astype(np.float16))], output, to=TensorProto.FLOAT)
 
+    def scaled(self, name, whole, scale, shape):
+        runs = self.node("Mul", [whole, self.half(f"{name}_scale", scale, f"{name}_step")], f"{name}_runs")
+        return self.node("Reshape", [runs, self.tensor(f"{name}_shape", np.array(shape, np.int64))], name)
+
     def int8(self, name, values, axis):
         whole, scale = to_int8(values.reshape(values.shape[:2]), axis)
         whole = self.node("Cast", [self.tensor(f"{name}_int8", whole)], f"{name}_whole", to=TensorProto.FLOAT)
-        runs = self.node("Mul", [whole, self.half(f"{name}_scale", scale, f"{name}_step")], f"{name}_runs")
-        return self.node("Reshape", [runs, self.tensor(f"{name}_shape", np.array(values.shape, np.int64))], name)
+        return self.scaled(name, whole, scale, values.shape)
 
     def int4(self, name, values):
         packed, scale = to_int4(values)
@@ -98,8 +101,7 @@ class Store:
         high = self.node("Floor", [self.node("Mul", [both, number("sixteenth", 1 / 16)], f"{name}_halved")], f"{name}_high")
         low = self.node("Sub", [both, self.node("Mul", [high, number("sixteen", 16)], f"{name}_raised")], f"{name}_low")
         whole = self.node("Sub", [self.node("Concat", [low, high], f"{name}_joined", axis=2), number("eight", 8)], f"{name}_whole")
-        runs = self.node("Mul", [whole, self.half(f"{name}_scale", scale, f"{name}_step")], f"{name}_runs")
-        return self.node("Reshape", [runs, self.tensor(f"{name}_shape", np.array(values.shape, np.int64))], name)
+        return self.scaled(name, whole, scale, values.shape)
 
     def table(self, name, values):
         often, seldom = self.int8(f"{name}_often", values[:SELDOM], 1), self.int4(f"{name}_seldom", values[SELDOM:])

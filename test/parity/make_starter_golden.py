@@ -163,25 +163,24 @@ def check(values, starter, folder):
         print(f"{row['question']}: {chosen} {chance:.3f}, of {row['answers'][0]['text']} {row['answers'][0]['probability']:.3f}")
         print(f"{row['photo']}: cosine {cosine(image[0], row['embedding']):.6f}, caption {'same' if caption[:len(row['captionIds'])] == row['captionIds'] else 'DIFFERS'}, "
               f"answer {'same' if answer[:len(row['answerIds'])] == row['answerIds'] else 'DIFFERS'}: {row['caption']!r}; {row['question']} {row['answer']!r}")
-    for row in [*values["queries"], *values["rare"]]:
-        vector = starter.search_vectors([row["query"]])[0]
+    rows = [*values["queries"], *values["rare"]]
+    for row, vector in zip(rows, starter.search_vectors([row["query"] for row in rows])):
         print(f"{row['query']}: cosine {cosine(vector, row['embedding']):.6f}")
 
 
-def keep_trained(values, before, starter):
-    """What the networks gave before they were stored, in place of what they give since; but how many there are the counters say, whose weights came later."""
-    values |= {kind: before.get(kind, values[kind]) for kind in ("queries", "rare")}
+def keep_trained(values, before):
+    """What the networks gave before they were stored, in place of what they give since."""
+    values |= {kind: before[kind] for kind in ("queries", "rare")}
     for row, old in zip(values["photos"], before["photos"], strict=True):
         assert (row["photo"], row["question"]) == (old["photo"], old["question"]), row["photo"]
-        counted = starter.trusted(row["question"]) != starter.trusted("")
-        row |= {"embedding": old["embedding"], "answers": row["answers"] if counted else old["answers"]}
+        row |= {kind: old[kind] for kind in ("embedding", "answers", "counted")}
 
 
 def main(work, folder, photo_folder, weight, also_check, decoder):
     photos = sorted(p for p in photo_folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     values, starter = golden(work, folder, photos, weight)
     if decoder:
-        keep_trained(values, json.loads((HERE / "starter.json").read_text("utf-8")), starter)
+        keep_trained(values, json.loads((HERE / "starter.json").read_text("utf-8")))
     write_json(HERE / "starter.json", values)
     write_json(HERE / "tokenizers.json", {"search": tokenizer_rows(folder, starter.embed), "decoder": tokenizer_rows(folder, starter.generate)})
     if also_check:
