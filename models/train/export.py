@@ -25,6 +25,7 @@ from fusion import SHOWN, Fusion, Memory
 from itc import load_conse, load_text
 from language import BOS, EOS, PAD, SIZES, Decoder, Prefix, causal_bias
 from networks import CUT, Branch, ImageHead, TextHead, Words, block_colours, early_states, mean_pool, plain_grid
+from saying import WITH_WORDS, Saying, in_vectors
 from shrink import shrink
 
 WEIGHT = 0.34
@@ -35,8 +36,8 @@ CONTEXT, MAX_TOKENS = 160, 64
 BLEND = 0.08
 # How the caption is chosen among several, by the dev split.
 CANDIDATES = {"count": 8, "temperature": 0.5, "likelihood": 0.1, "agreement": 0.1}
-# How many of the head's likeliest answers the decoder weighs, and what its log probability counts, by the dev split; of numbers less, but all of it.
-WEIGHED = {"among": 8, "share": 0.75, "reach": 2, "article": "a ", "less": {"words": ["how many"], "share": 0.2}}
+# How many of the head's likeliest answers the decoder weighs, and what its log probability counts, by the dev split; of numbers, places and what a pronoun stands for less, but all of it.
+WEIGHED = {"among": 8, "share": 0.75, "reach": 2, "article": "a ", "less": {"words": ["how many", "where", "indoors", "it", "he", "she", "they"], "share": 0.2}}
 # How much of what the question alone would be answered is taken away from what it is answered after its turns, by the dev split.
 CONTRAST = 0.5
 
@@ -68,7 +69,7 @@ class Counting(nn.Module):
 
 
 class Vision(nn.Module):
-    """Pixels -> the unit vector that is searched, and 69 vectors: the prefix that the decoder reads, what the answer head reads too, and what there is to count.
+    """Pixels -> the unit vector that is searched, and 72 vectors: the prefix that the decoder reads, what the answer head reads too, what there is to count, and the words.
 
     The backbone's last blocks are there twice: as they were, for the class names, and tuned, for all that is learned.
     A photo is looked at, and its mirror image once more, larger; what both give is averaged, but for the cells.
@@ -85,18 +86,19 @@ class Vision(nn.Module):
 
     def forward(self, pixels):
         larger = self.larger(pixels.index_select(3, self.leftwards))
-        (one, shown, grid), (other, again, _) = self.look(pixels), self.look(larger)
-        return F.normalize(one + other, dim=-1), torch.cat([(shown + again) / 2, self.memory.norm(self.memory.cells(grid)), self.counting(pixels).flatten(1).unsqueeze(1)], 1)
+        (one, shown, words, grid), (other, again, others, _) = self.look(pixels), self.look(larger)
+        return F.normalize(one + other, dim=-1), torch.cat([(shown + again) / 2, self.memory.norm(self.memory.cells(grid)), self.counting(pixels).flatten(1).unsqueeze(1), in_vectors((words + others) / 2)], 1)
 
     def look(self, pixels):
-        """-> the vector that is searched; the prefix and the hints; the tuned grid"""
+        """-> the vector that is searched; the prefix and the hints; the chances of the words; the tuned grid"""
         early = early_states(self.backbone, pixels)
         conse = self.conse(plain_grid(self.backbone, early).mean(1))
         grid = self.branch(early, block_colours(pixels))
         learned = self.head(grid, conse)
         both = torch.cat([learned * (1 - self.weight) ** 0.5, conse * self.weight ** 0.5], -1)
-        hints = self.prefix.hints(conse, learned, self.speak(grid).sigmoid())
-        return both, torch.cat([self.prefix.look(grid, hints), self.memory.norm(hints)], 1), grid
+        words = self.speak(grid).sigmoid()
+        hints = self.prefix.hints(conse, learned, words)
+        return both, torch.cat([self.prefix.look(grid, hints), self.memory.norm(hints)], 1), words, grid
 
 
 class Text(nn.Module):
@@ -113,16 +115,17 @@ class Text(nn.Module):
 
 
 class Answering(nn.Module):
-    """States of texts and one photo -> logits of the answers. How likely it is a number the head says, which one the counters."""
+    """States of texts and one photo -> logits of the answers. How likely it is a number the head says, which one the counters; of other answers the words say something too."""
 
-    def __init__(self, fusion, counters, answers):
+    def __init__(self, fusion, saying, counters, answers):
         super().__init__()
-        self.fusion, self.counters = fusion, counters
+        self.fusion, self.saying, self.counters = fusion, saying, counters
         self.register_buffer("numbers", torch.tensor([answers.index(number) for number in NUMBERS]))
 
     def forward(self, text_states, attention_mask, image_embeds):
         logits = self.fusion(text_states, attention_mask, self.fusion.looked(image_embeds[:, :SHOWN]), torch.zeros_like(attention_mask[:, 0]))
-        seen = image_embeds[:, SHOWN:].reshape(1, len(KINDS), FACTS).expand(text_states.shape[0], -1, -1)
+        logits = self.saying(logits, image_embeds[0, WITH_FACTS:])
+        seen = image_embeds[:, SHOWN:WITH_FACTS].reshape(1, len(KINDS), FACTS).expand(text_states.shape[0], -1, -1)
         counted = logits.index_select(1, self.numbers).logsumexp(-1, keepdim=True) + self.counters(text_states, attention_mask, seen)
         return logits.scatter(1, self.numbers.expand(text_states.shape[0], -1), counted)
 
@@ -173,7 +176,7 @@ def load_models(work, weight):
     detector, counters, counting = Detector(), Counters(), torch.load(work / "counts.pt")
     detector.load_state_dict(counting["detector"]), counters.load_state_dict(counting["counters"])
     vision = Vision(load_backbone(), load_conse(work), branch, speak, image_head, prefix, memory, detector, weight)
-    parts = vision, Text(minilm, text_head, weight), decoder, Answering(fusion, counters, answering["answers"])
+    parts = vision, Text(minilm, text_head, weight), decoder, Answering(fusion, Saying(answering["answers"], tuned["vocabulary"]), counters, answering["answers"])
     return *(part.eval().requires_grad_(False) for part in parts), answering["answers"]
 
 
@@ -196,7 +199,7 @@ def write_graphs(vision, text, decoder, answering, folder):
     ids = torch.ones(2, 7, dtype=torch.long)
     texts = {name: {0: "n", 1: "t"} for name in ("input_ids", "attention_mask", "text_states")}
     write_onnx(text, (ids, ids), folder / "text_model.onnx", ["input_ids", "attention_mask"], ["text_embeds", "text_states"], {**texts, "text_embeds": {0: "n"}})
-    write_onnx(answering, (torch.zeros(2, 7, 384), ids, torch.zeros(1, WITH_FACTS, SIZES["width"])), folder / "answer_model.onnx",
+    write_onnx(answering, (torch.zeros(2, 7, 384), ids, torch.zeros(1, WITH_WORDS, SIZES["width"])), folder / "answer_model.onnx",
                ["text_states", "attention_mask", "image_embeds"], ["answers"], {**texts, "answers": {0: "n"}})
     write_onnx(Embed(decoder), (ids,), folder / "embed_tokens.onnx", ["input_ids"], ["inputs_embeds"],
                {"input_ids": {0: "b", 1: "t"}, "inputs_embeds": {0: "b", 1: "t"}})
@@ -252,7 +255,7 @@ def write_manifest(work, folder):
     sureness = {"sureness": json.loads((work / "sureness.json").read_text())} if (work / "sureness.json").exists() else {}
     texts = {"tokenizer": "tokenizer.json", "tokenizerConfig": "tokenizer_config.json", "maxTokens": MAX_TOKENS}
     fusion = {"family": "fusion", "vision": "vision_model.onnx", "text": "text_model.onnx", "fusion": "answer_model.onnx", **texts,
-              "positions": WITH_FACTS, "width": SIZES["width"], "padId": 0}
+              "positions": WITH_WORDS, "width": SIZES["width"], "padId": 0}
     outputs = lambda scores: {"outputs": {"states": "image_tokens", "text": "text_states", "scores": scores}}
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ("model.json", "README.md", "LICENSE.md"))
     listed = [{"path": p.relative_to(folder).as_posix(), "sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "bytes": p.stat().st_size} for p in files]
@@ -268,7 +271,7 @@ def write_manifest(work, folder):
                   "zeroShot": {"scale": 25, "bias": 0, "activation": "softmax"}},
         "generate": {"family": "vlm", "vision": "vision_model.onnx", "embedTokens": "embed_tokens.onnx", "decoder": "decoder_model_merged.onnx",
                      "tokenizer": "decoder/tokenizer.json", "tokenizerConfig": "decoder/tokenizer_config.json", "outputs": {"imageTokens": "image_tokens"},
-                     "imageTokens": SIZES["queries"], "shown": WITH_FACTS, "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
+                     "imageTokens": SIZES["queries"], "shown": WITH_WORDS, "width": SIZES["width"], "layers": SIZES["layers"], "heads": SIZES["heads"],
                      "headDim": SIZES["width"] // SIZES["heads"], "context": CONTEXT, "bos": BOS, "eos": [EOS], "pad": PAD,
                      "captionPrompt": "", "captionTemplate": "{prompt}", "questionTemplate": "question: {question} answer:", "answerTemplate": " {answer} ",
                      "maxNewTokens": 32, "repetitionPenalty": 1.0, "noRepeatNgram": 0, "captionDecoding": {"beams": 1, "candidates": CANDIDATES}},

@@ -64,7 +64,7 @@ class Starter:
         self.subwords = Tokenizer.from_file(str(folder / self.generate["tokenizer"]))
 
     def see(self, pixels, batch=16):
-        """[n, 3, 224, 224] -> unit vectors [n, 768], and prefixes [n, 69, 320] of which the decoder reads the first 16"""
+        """[n, 3, 224, 224] -> unit vectors [n, 768], and prefixes [n, 72, 320] of which the decoder reads the first 16"""
         parts = [self.vision.run(None, {"pixel_values": pixels[i:i + batch]}) for i in range(0, len(pixels), batch)]
         return [np.concatenate(p) for p in zip(*parts)]
 
@@ -87,7 +87,7 @@ class Starter:
         return out
 
     def fused(self, asked, output, batch=64):
-        """[(prefix [69, 320], text)] -> the output of the answer head for each."""
+        """[(prefix [72, 320], text)] -> the output of the answer head for each."""
         out, states = [None] * len(asked), self.states([text for _, text in asked])
         for _, rows in groupby(sorted(range(len(asked)), key=lambda i: (id(asked[i][0]), len(asked[i][1]))), key=lambda i: id(asked[i][0])):
             rows = [*rows]

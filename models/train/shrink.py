@@ -3,7 +3,7 @@
 A float16 weight is a `Cast`; an int8 weight is a `Cast`, a `Mul` by one scale for each run of 64 numbers along
 its inputs, and a `Reshape`; 1 x 1 convolutions count as matrices, other convolutions are stored in float16. Of a table of words, which
 are in the order of how often they are met, the rarer ones are stored in 4 bits, two in a byte. ONNX Runtime folds all of it at load, so the
-graph computes in float32 at full speed: only the file is small.
+graph computes in float32 at full speed: only the file is small. Whole numbers, such as places, take 16 bits too.
 """
 
 import numpy as np
@@ -82,6 +82,9 @@ class Store:
         self.nodes.append(helper.make_node(kind, inputs, [output], **more))
         return output
 
+    def short(self, name, values):
+        return self.node("Cast", [self.tensor(f"{name}_int16", values.astype(np.int16))], name, to=TensorProto.INT64)
+
     def half(self, name, values, output):
         return self.node("Cast", [self.tensor(name, values.astype(np.float16))], output, to=TensorProto.FLOAT)
 
@@ -147,7 +150,9 @@ def shrink(path, choose):
         kind = choose(node) if node and tensor.data_type == TensorProto.FLOAT and values.size >= SMALLEST else None
         pointwise = values.ndim == 4 and values.shape[2:] == (1, 1)
         axis = 1 if pointwise else input_axis(graph, name) if values.ndim == 2 else None
-        if kind == "table":
+        if tensor.data_type == TensorProto.INT64 and values.size >= SMALLEST and np.abs(values).max() < 2**15:
+            store.short(name, values)
+        elif kind == "table":
             store.table(name, values)
         elif kind == "int8" and axis is not None:
             store.int8(name, values, axis)

@@ -34,7 +34,8 @@ def phrases(caption):
 
 
 def vocabulary(images, least=30, least_pair=45, most=1600):
-    often = Counter(p for _, captions in images for p in set().union(*map(phrases, captions)))
+    # Sorted, since words that are met as often come in the order in which they were met: the weights' rows go by it.
+    often = Counter(p for _, captions in images for p in sorted(set().union(*map(phrases, captions))))
     return [p for p, n in often.most_common(most) if n >= (least_pair if " " in p else least)]
 
 

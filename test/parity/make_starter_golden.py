@@ -8,8 +8,8 @@ turn, and the caption that `runtime.py` chooses among several from the shipped f
 A text is cut where the original itself first nearly ties between two tokens: which one wins there is no matter
 of correctness, and all that follows hangs on it. That is decided from the original alone, never from what the
 ONNX files give; captionWhole and answerWhole say where nothing was cut.
---decoder leaves the vectors and the head's answers as they are: a WORK by recover.py knows those networks only as they
-were stored, and what is stored is to be compared with what was trained. (What the decoder weighed is by the head as stored.)
+--decoder leaves the vectors and what there is to count as they are: a WORK by recover.py knows those networks only as they
+were stored, and what is stored is to be compared with what was trained. (The head's answers are by its weights as stored, since the words joined it.)
 tokenizers.json has the ids of both tokenizers over strings that break tokenizers. --check also runs the shipped
 ONNX files on the same photos and reports cosines and differing ids.
 """
@@ -29,6 +29,7 @@ from transformers import PreTrainedTokenizerFast
 
 from common import to_pixels, write_json
 from export import MAX_TOKENS, WEIGHT, load_models
+from fusion import SHOWN
 from language import BOS, EOS, causal_bias, greedy
 from runtime import Starter
 
@@ -145,7 +146,7 @@ def golden(work, folder, photos, weight):
         # Which answers are just among those that are weighed is no matter of correctness either.
         row["followSteady"] = all(bool((follow(reach, more) - usual).abs().max() < 0.05) for reach, more in ((4, 1), (4, -1), (3.7, 0), (4.3, 0)))
         row["chosen"] = starter.caption(*starter.see(pixels[None]))[0]
-        row["counted"] = round_list(shown[0, -1])
+        row["counted"] = round_list(shown[0, SHOWN])
         rows.append(row)
     vectors = lambda texts: [{"query": q, "embedding": round_list(text(**text_inputs(search, q))[0][0])} for q in texts]
     return {"weight": weight, "photos": rows, "queries": vectors(QUERIES), "rare": vectors(RARE)}, starter
@@ -173,7 +174,7 @@ def keep_trained(values, before):
     values |= {kind: before[kind] for kind in ("queries", "rare")}
     for row, old in zip(values["photos"], before["photos"], strict=True):
         assert (row["photo"], row["question"]) == (old["photo"], old["question"]), row["photo"]
-        row |= {kind: old[kind] for kind in ("embedding", "answers", "counted")}
+        row |= {kind: old[kind] for kind in ("embedding", "counted")}
 
 
 def main(work, folder, photo_folder, weight, also_check, decoder):

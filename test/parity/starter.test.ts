@@ -114,8 +114,9 @@ describe('image embeddings', () => {
 });
 
 describe('what there is to count', () => {
+  // After the 68 vectors that the answer head looks at.
   const apart = (at: number, expected: readonly number[]): number => {
-    const found = prefixOf(at).slice(-expected.length);
+    const found = prefixOf(at).slice(68 * expected.length, 69 * expected.length);
     return expected.reduce((sum, value, i) => sum + Math.abs(value - (found[i] ?? 0)), 0);
   };
 
@@ -200,6 +201,24 @@ describe('captions and answers', () => {
     const [best = { text: '', probability: 0 }] = expected.weighed;
     if (best.probability > 0.6) expect(told.text).toBe(best.text);
     expect([told.text, told.confidence]).toEqual(Object.values(told.answers?.[0] ?? {}));
+  });
+
+  it('about doings lean on the words of the photo, which come last, and others do not', async () => {
+    const moved = async (question: string): Promise<number> => {
+      const apart = await Promise.all(
+        golden.photos.map(async (_, at) => {
+          const wordless = prefixOf(at).slice().fill(0, 69 * 320);
+          const [found, without] = await Promise.all(
+            [prefixOf(at), wordless].map((prefix) => model.answers(prefix, question)),
+          );
+          const before = new Map(without?.map(({ text, probability }) => [text, probability]));
+          return Math.max(...(found ?? []).map(({ text, probability }) => probability - (before.get(text) ?? 0)));
+        }),
+      );
+      return apart.filter((most) => most > rounding).length;
+    };
+    expect(await moved('what are they doing?')).toBeGreaterThan(3);
+    expect(await moved('is there a dog?')).toBe(0);
   });
 
   const steady = [...golden.photos.entries()].filter(([, { followSteady }]) => followSteady);
