@@ -55,7 +55,9 @@ def stored(graph):
             return np.concatenate([value(f"{name}_often"), from_int4(held[f"{name}_seldom_int4"], held[f"{name}_seldom_scale"])])
         if name + "_int8" in held:
             return (held[name + "_int8"].astype(np.float32) * held[name + "_scale"].astype(np.float32)).reshape(held[name + "_shape"])
-        return next((held[name + as_stored].astype(kind) for as_stored, kind in (("_half", np.float32), ("_int16", np.int64)) if name + as_stored in held), held.get(name))
+        if name + "_int16" in held:
+            return held[name + "_int16"].astype(np.int64)
+        return held[name + "_half"].astype(np.float32) if name + "_half" in held else held[name]
 
     return value
 

@@ -30,12 +30,13 @@ def places_of(answer, place):
     Only of doings and of people: most other things have names that are none of the words, and would lose to those that are.
     Numbers are counted, and a colour is of one thing and not of the photo.
     """
-    said = [word for word in plain(answer).split() if word not in SMALL]
-    doing = plain(answer).split()[0].endswith("ing")
-    if {*said} & {*NUMBERS, *COLOURS} or not doing and not {*said} & PEOPLE_WORDS:
+    whole = plain(answer).split()
+    said = [word for word in whole if word not in SMALL]
+    if {*said} & {*NUMBERS, *COLOURS} or not whole[0].endswith("ing") and not {*said} & PEOPLE_WORDS:
         return []
-    if len(said) > 1 and " ".join(said) in place:
-        return [[place[" ".join(said)]]]
+    pair = " ".join(said)
+    if len(said) > 1 and pair in place:
+        return [[place[pair]]]
     return [forms for word in said if (forms := forms_of(word, place))]
 
 

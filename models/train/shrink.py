@@ -82,11 +82,14 @@ class Store:
         self.nodes.append(helper.make_node(kind, inputs, [output], **more))
         return output
 
+    def cast(self, name, values, output, to=TensorProto.FLOAT):
+        return self.node("Cast", [self.tensor(name, values)], output, to=to)
+
     def short(self, name, values):
-        return self.node("Cast", [self.tensor(f"{name}_int16", values.astype(np.int16))], name, to=TensorProto.INT64)
+        return self.cast(f"{name}_int16", values.astype(np.int16), name, TensorProto.INT64)
 
     def half(self, name, values, output):
-        return self.node("Cast", [self.tensor(name, values.astype(np.float16))], output, to=TensorProto.FLOAT)
+        return self.cast(name, values.astype(np.float16), output)
 
     def scaled(self, name, whole, scale, shape):
         runs = self.node("Mul", [whole, self.half(f"{name}_scale", scale, f"{name}_step")], f"{name}_runs")
@@ -94,13 +97,12 @@ class Store:
 
     def int8(self, name, values, axis):
         whole, scale = to_int8(values.reshape(values.shape[:2]), axis)
-        whole = self.node("Cast", [self.tensor(f"{name}_int8", whole)], f"{name}_whole", to=TensorProto.FLOAT)
-        return self.scaled(name, whole, scale, values.shape)
+        return self.scaled(name, self.cast(f"{name}_int8", whole, f"{name}_whole"), scale, values.shape)
 
     def int4(self, name, values):
         packed, scale = to_int4(values)
         number = lambda label, value: self.tensor(f"{name}_{label}", np.float32(value))
-        both = self.node("Cast", [self.tensor(f"{name}_int4", packed)], f"{name}_both", to=TensorProto.FLOAT)
+        both = self.cast(f"{name}_int4", packed, f"{name}_both")
         high = self.node("Floor", [self.node("Mul", [both, number("sixteenth", 1 / 16)], f"{name}_halved")], f"{name}_high")
         low = self.node("Sub", [both, self.node("Mul", [high, number("sixteen", 16)], f"{name}_raised")], f"{name}_low")
         whole = self.node("Sub", [self.node("Concat", [low, high], f"{name}_joined", axis=2), number("eight", 8)], f"{name}_whole")
